@@ -1,0 +1,1 @@
+"""FaaS Toolkit: atomic, typed, governed capabilities for Dify agents and workflows."""

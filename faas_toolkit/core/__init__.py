@@ -1,0 +1,1 @@
+"""The words every other part speaks: calls, failures, streams, deadlines, ports. Standard library only."""

@@ -1,0 +1,184 @@
+"""The call, what it may see, what is written down about it, and its answer."""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from faas_toolkit.core.deadline import Deadlines
+from faas_toolkit.core.host import Host
+from faas_toolkit.core.operation import Operation
+
+Surface = Literal["workflow", "agent_chat", "agent_node", "gateway"]
+MaskMode = Literal["keep", "partial", "token", "drop"]
+
+MAX_DEPTH = 3
+"""Functions calling functions: a fourth level is refused (design.md §2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Whose data this is. Every row, key, counter and cache entry carries the id."""
+
+    id: str
+    key: bytes = field(repr=False)
+    """32 bytes; the root of every key that encrypts something of this workspace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a call came from, as the host tells it. Nothing in here proves who is asking."""
+
+    workspace: Workspace
+    surface: Surface
+    user_id: str = ""
+    app_id: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+    identity_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking, after the access policy looked."""
+
+    subject: str
+    """A token's subject, or `dify:<user_id>` unverified (good for quotas only), or `workspace`."""
+    verified: bool = False
+    roles: tuple[str, ...] = ()
+    groups: frozenset[str] = frozenset()
+    tenant: str | None = None
+    masks: Mapping[str, MaskMode] = field(default_factory=dict)
+    """How personal data of each detector is shown to this caller."""
+
+
+ANONYMOUS = Caller(subject="")
+"""The caller before the access policy has run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What the caller may see; sources cut rows and fields by it, and cached answers are keyed by it."""
+
+    grants: frozenset[str] = frozenset()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names or globs per family (`crm`, `knowledge`, `functions`); an absent family has none."""
+    hidden: frozenset[str] = frozenset()
+    """Fields never shown, as `entity.field`, e.g. `person.phone`."""
+    groups: frozenset[str] = frozenset()
+    owner: str | None = None
+
+    def allows(self, family: str, name: str) -> bool:
+        """Whether this name of this family may be known and used."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.sources.get(family, ()))
+
+    def names_exactly(self, family: str, name: str) -> bool:
+        """Whether the name itself is granted, not only a glob over it; what has effects needs that."""
+        return name in self.sources.get(family, ())
+
+    def grants_operation(self, grant: str | None) -> bool:
+        """Whether a grant such as `crm.read` is held."""
+        return grant is None or any(fnmatch.fnmatchcase(grant, held) for held in self.grants)
+
+    def fingerprint(self) -> dict[str, object]:
+        """Everything that changes an answer, in a form that can be hashed."""
+        return {
+            "grants": sorted(self.grants),
+            "sources": {family: sorted(names) for family, names in self.sources.items()},
+            "hidden": sorted(self.hidden),
+            "groups": sorted(self.groups),
+            "owner": self.owner,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one policy decided."""
+
+    policy: str
+    outcome: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        """`policy: outcome (note)`."""
+        return f"{self.policy}: {self.outcome}" + (f" ({self.note})" if self.note else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetAttempt:
+    """One attempt at one target."""
+
+    target: str
+    number: int
+    outcome: str
+    """`ok` or the kind of the failure."""
+    duration: float
+    """Seconds, without the wait."""
+    waited: float = 0.0
+    """Seconds spent waiting for a limit."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What happened to a call. Append-only; audit, metrics and `meta` read it, so nothing is lost with an exception."""
+
+    request_id: str
+    started: float
+    """Seconds on the monotonic clock."""
+    decisions: list[Decision] = field(default_factory=list)
+    attempts: list[TargetAttempt] = field(default_factory=list)
+    masks: dict[str, int] = field(default_factory=dict)
+    """Masked values per detector."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    cached: bool = False
+
+    def decide(self, policy: str, outcome: str, note: str = "") -> None:
+        """Notes a policy's decision."""
+        self.decisions.append(Decision(policy=policy, outcome=outcome, note=note))
+
+    def attempted(self, attempt: TargetAttempt) -> None:
+        """Notes one attempt at a target."""
+        self.attempts.append(attempt)
+
+    def masked(self, detector: str, count: int = 1) -> None:
+        """Notes masked values."""
+        self.masks[detector] = self.masks.get(detector, 0) + count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One governed call. Frozen but for `record`; a policy that changes something hands on a replaced copy."""
+
+    operation: Operation
+    arguments: Mapping[str, object]
+    origin: Origin
+    deadlines: Deadlines
+    record: Record
+    host: Host = field(repr=False)
+    caller: Caller = ANONYMOUS
+    scope: Scope = field(default_factory=Scope)
+    idempotency_key: str | None = None
+    trace_id: str = ""
+    depth: int = 0
+    """How many functions stand above this call."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Whose call this is."""
+        return self.origin.workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A complete answer."""
+
+    variables: Mapping[str, object]
+    """The operation's own variables; JSON-able."""
+    source: str
+    """Where the facts came from, e.g. `sample`, `main`, `score_customer`."""
+    added: Mapping[str, object] = field(default_factory=dict)
+    """What the operation's `after` function added."""
+    partial: bool = False
+    """Something was missing (a source was down); never cached."""
+    notices: tuple[str, ...] = ()
+    """Sentences the reader should know, e.g. that the list was cut."""

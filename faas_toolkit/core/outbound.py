@@ -1,0 +1,75 @@
+"""How a capability asks a target: one attempt object in, one result out. The chain behind it is in `pipeline`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from faas_toolkit.core.call import Call
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.operation import Effects
+
+Measure = Literal["requests", "tokens", "concurrency", "cost"]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """One line of a limit: in any rolling `per` seconds never more than `limit` of `of` start."""
+
+    of: Measure
+    limit: int
+    per: float = 0.0
+    """Seconds; 0 for `concurrency`, which counts what is in flight."""
+    adapt_to: int | None = None
+    """The limit may grow to this while the target does not answer 429."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When a target is left alone for a while."""
+
+    window: float = 30.0
+    """Seconds over which failures are counted."""
+    minimum: int = 5
+    """Calls in the window before it may open."""
+    failure_rate: float = 0.5
+    open_for: float = 15.0
+    """Seconds until one probe is let through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One thing that is asked. The id is shared by everyone who asks it, so they pass the same gate."""
+
+    id: str
+    """E.g. `function:score_customer`, `crm:sales`."""
+    limits: tuple[LimitLine, ...] = ()
+    breaker: BreakerRules | None = field(default_factory=BreakerRules)
+    max_wait: float = 5.0
+    """Seconds a call may wait for a limit."""
+    timeout: float = 20.0
+    """Seconds for one attempt."""
+    attempts: int = 3
+    """Attempts in all; pools that loop themselves set 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt[T]:
+    """What a capability wants asked."""
+
+    call: Call
+    target: Target
+    send: Callable[[Deadline], T]
+    """Asks the target once, within the deadline; raises a `Failure`. May return a primed `Stream`."""
+    effects: Effects = "none"
+    cost: Mapping[Measure, int] = field(default_factory=dict)
+    """What to reserve beside one request, e.g. `{"tokens": 900}`."""
+    usage: Callable[[T], Mapping[Measure, int]] | None = None
+    """Reads the real usage from a result that is not a stream."""
+
+
+class Outbound(Protocol):
+    """The outbound chain (retry > gate > send)."""
+
+    def __call__[T](self, attempt: Attempt[T]) -> T:
+        """The result of `attempt.send`; raises a `Failure`."""
+        ...

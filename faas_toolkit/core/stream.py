@@ -1,0 +1,111 @@
+"""A stream that cannot leak: primed before it is returned, closed once, and never silent about its end.
+
+A bare generator that was never started never runs its `finally`, and a lazy one is counted as a success by retry and breaker
+before anything was asked. So a streaming source returns only after its first content chunk, and settlement hangs on `on_end`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from faas_toolkit.core.errors import Cancelled, Failure, Internal
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last item of every stream."""
+
+    failure: Failure | None = None
+    """None where the stream ended as its contract wants."""
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """What was really used, e.g. `{"tokens": 812}`."""
+
+
+type OnEnd = Callable[[End], None]
+
+
+class Stream:
+    """Chunks of text, then exactly one `End`.
+
+    Args:
+        chunks: what is left after the first chunk; it may raise a `Failure` at any point.
+        first: the chunks already read while priming.
+        usage: asked once at the end for what was really used.
+    """
+
+    def __init__(
+        self, chunks: Iterator[str], *, first: tuple[str, ...] = (), usage: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        self._chunks = chunks
+        self._first = list(first)
+        self._usage = usage
+        self._callbacks: list[OnEnd] = []
+        self._end: End | None = None
+        self._end_delivered = False
+
+    @classmethod
+    def primed(cls, chunks: Iterator[str], *, usage: Callable[[], Mapping[str, int]] = dict) -> "Stream":
+        """A stream whose first content chunk is already here; an earlier failure is raised as an ordinary exception."""
+        for chunk in chunks:
+            if chunk:
+                return cls(chunks, first=(chunk,), usage=usage)
+        return cls(iter(()), usage=usage)
+
+    @property
+    def ended(self) -> End | None:
+        """How it ended, or None while it runs."""
+        return self._end
+
+    def on_end(self, callback: OnEnd) -> None:
+        """Calls back exactly once when the stream ends, however it ends; at once if it has ended."""
+        if self._end is not None:
+            callback(self._end)
+        else:
+            self._callbacks.append(callback)
+
+    def __iter__(self) -> "Stream":
+        """Itself."""
+        return self
+
+    def __next__(self) -> "str | End":
+        """The next chunk, or the `End`."""
+        if self._end is None and self._first:
+            return self._first.pop(0)
+        if self._end is None:
+            chunk = self._pull()
+            if chunk is not None:
+                return chunk
+        if self._end_delivered:
+            raise StopIteration
+        self._end_delivered = True
+        return self._end or End()
+
+    def _pull(self) -> str | None:
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            self._finish(None)
+        except Failure as failure:
+            self._finish(failure)
+        except Exception as error:  # noqa: BLE001 - a source let a library's exception out; its text may hold secrets
+            broken = Internal("The stream broke inside the toolkit.")
+            broken.__cause__ = error
+            self._finish(broken)
+        return None
+
+    def close(self) -> None:
+        """Ends the stream; idempotent. What was not read is given up."""
+        if self._end is None:
+            self._finish(Cancelled("The reader closed the stream before its end."))
+
+    def __del__(self) -> None:
+        """A stream nobody closed still settles."""
+        self.close()
+
+    def _finish(self, failure: Failure | None) -> None:
+        self._end = End(failure, dict(self._usage()))
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in reversed(callbacks):  # innermost was added first; the outermost sees the end last
+            callback(self._end)

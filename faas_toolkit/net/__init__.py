@@ -1,0 +1,1 @@
+"""The only code that opens sockets, but for the drivers of `state`."""
