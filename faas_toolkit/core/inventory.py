@@ -1,0 +1,50 @@
+"""What a family offers to a caller, and how it is doing: the words of `list_capabilities` and `diagnose`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from faas_toolkit.core.call import Call, Scope
+from faas_toolkit.core.operation import Effects
+
+Status = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that a caller may use."""
+
+    family: str
+    name: str
+    kind: str
+    """E.g. `embedded`, `http`, `aws_lambda`."""
+    use: str
+    """The tool that reaches it, with the arguments that name it, e.g. `function_call function=score_customer`."""
+    description: str = ""
+    effects: Effects = "none"
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    """JSON Schema of what it takes, where it takes more than its tool's own parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `diagnose`."""
+
+    check: Literal["identity", "catalog", "sources", "limits", "storage", "versions"]
+    item: str
+    status: Status
+    text: str
+    repair: str = ""
+    """Names the field or catalog key to change; empty where nothing is to be done."""
+
+
+class Inventory(Protocol):
+    """What every family tells about itself."""
+
+    def entries(self, scope: Scope) -> Iterable[Entry]:
+        """What this scope may use; nothing else may show, not even by its name."""
+        ...
+
+    def findings(self, call: Call) -> Iterable[Finding]:
+        """Asks each target in the scope for the cheapest sign of life, within 3 seconds each; never raises."""
+        ...
