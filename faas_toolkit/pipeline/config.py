@@ -1,0 +1,201 @@
+"""The policies' part of the catalog: roles, the caller's own quota, functions around operations, and review."""
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from faas_toolkit.core.redaction import DETECTORS
+from faas_toolkit.core.schema import nearest
+from faas_toolkit.net.config import Amount, Duration, Section
+
+GRANTS = (
+    "crm.read",
+    "crm.write",
+    "knowledge.read",
+    "knowledge.write",
+    "model.use",
+    "function.call",
+    "admin.read",
+    "admin.write",
+)
+"""Every grant that a role can hold; those of families that come later are taken and grant nothing yet."""
+
+LATER_DETECTORS = ("cn_id", "bank_card")
+_ENTITIES = ("person", "company", "deal", "ticket", "activity")
+_MAX_LIST = 200
+
+
+def _known_detector(name: object) -> object:
+    if name in LATER_DETECTORS:
+        raise ValueError(f"the detector {name} is not served by this version yet; it serves {', '.join(DETECTORS)}")
+    if not isinstance(name, str) or name not in DETECTORS:
+        raise ValueError(f"there is no such detector; this version serves {', '.join(DETECTORS)}")
+    return name
+
+
+def _known_mask(mode: object) -> object:
+    if mode == "token":
+        raise ValueError("token is not served by this version yet; write keep, partial or drop")
+    return mode
+
+
+def _known_grant(grant: str) -> str:
+    if any(fnmatch.fnmatchcase(known, grant) for known in GRANTS):
+        return grant
+    close = nearest(grant, GRANTS)
+    meant = f"did you mean {close}? " if close else ""
+    raise ValueError(f'there is no such grant; {meant}The grants are {", ".join(GRANTS)}, or "*" for all of them')
+
+
+def _entity_field(name: str) -> str:
+    entity, _, field = name.partition(".")
+    if entity not in _ENTITIES or not field.isidentifier():
+        raise ValueError(f"write entity.field, e.g. person.phone; the entities are {', '.join(_ENTITIES)}")
+    return name
+
+
+type Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+type Names = Annotated[tuple[Pattern, ...], Field(max_length=_MAX_LIST)]
+type Detector = Annotated[str, BeforeValidator(_known_detector)]
+type ShownAs = Annotated[Literal["keep", "partial", "drop"], BeforeValidator(_known_mask)]
+
+
+class CrmRights(Section):
+    """What a role sees of the CRM."""
+
+    sources: Names | None = None
+    """Names or globs; absent: none, or all where the role is allowed `*`."""
+    hide: Annotated[tuple[Annotated[Pattern, AfterValidator(_entity_field)], ...], Field(max_length=_MAX_LIST)] = ()
+    """Fields this role never sees, as `entity.field`."""
+
+
+class RoleConfig(Section):
+    """What the callers of one role may do. What is not named is denied."""
+
+    allow: Annotated[tuple[Annotated[Pattern, AfterValidator(_known_grant)], ...], Field(max_length=_MAX_LIST)] = ()
+    """Grants or globs over them, e.g. `crm.read`, `crm.*`, `*`."""
+    functions: Names | None = None
+    """Names or globs of functions; one with effects needs its exact name. Absent: none, or all where `*` is allowed."""
+    knowledge: Names | None = None
+    crm: CrmRights = Field(default_factory=CrmRights)
+    mask: dict[Detector, ShownAs] = Field(default_factory=dict)
+    """How personal data of each detector is shown to this role."""
+
+    def names(self, family: Literal["crm", "knowledge", "functions"]) -> tuple[str, ...]:
+        """Names or globs of a family that this role may know: those listed, else all where `*` is allowed, else none."""
+        listed = {"crm": self.crm.sources, "knowledge": self.knowledge, "functions": self.functions}[family]
+        if listed is not None:
+            return listed
+        return ("*",) if "*" in self.allow else ()
+
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of every family, as `core.call.Scope.sources` takes them."""
+        return {"crm": self.names("crm"), "knowledge": self.names("knowledge"), "functions": self.names("functions")}
+
+
+def _counted(measure: object) -> object:
+    if measure in ("tokens", "cost"):
+        raise ValueError(f"{measure} are not counted by this version yet; write requests")
+    return measure
+
+
+def _by_what(key: object) -> object:
+    if key == "model":
+        raise ValueError("there are no models in this version yet; write user, role, app or workspace")
+    return key
+
+
+def _window(seconds: float) -> float:
+    if not 1 <= seconds <= 31 * 86400:
+        raise ValueError("a quota's period lies between 1s and 31d, e.g. 60s")
+    return seconds
+
+
+class QuotaConfig(Section):
+    """One line of a caller's own quota: in any rolling `per` never more than `limit` of `of`."""
+
+    of: Annotated[Literal["requests"], BeforeValidator(_counted)] = "requests"
+    limit: Amount
+    per: Annotated[Duration, AfterValidator(_window)]
+    """Seconds."""
+    by: Annotated[
+        tuple[Annotated[Literal["user", "role", "app", "workspace"], BeforeValidator(_by_what)], ...],
+        Field(min_length=1, max_length=4),
+    ] = ("user",)
+    """Whose quota it is; several together count each combination on its own."""
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if len(set(self.by)) != len(self.by):
+            raise ValueError("`by` names something twice; each of user, role, app, workspace stands once")
+        return self
+
+
+class OperationConfig(Section):
+    """The functions before and after one operation."""
+
+    before: Annotated[str, Field(min_length=1)] | None = None
+    """May refuse or rewrite; its refusal is the answer."""
+    after: Annotated[str, Field(min_length=1)] | None = None
+    """May add to the result."""
+
+    @model_validator(mode="after")
+    def _names_a_function(self) -> Self:
+        if self.before is None and self.after is None:
+            raise ValueError("no function is named; write before or after with a function's name, e.g. {before: check_policy}")
+        return self
+
+
+def _linear_pattern(pattern: str) -> str:
+    import re2  # the linear-time engine: a pattern of a catalog must not stall the one thread
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(
+            f"this is not a pattern that RE2 takes ({reason}); it knows no look-around and no back-references,"
+            ' e.g. "(?i)ignore all previous"'
+        ) from error
+    return pattern
+
+
+def _word_list(words: object) -> object:
+    if isinstance(words, str):
+        return tuple(word.strip() for word in re.split(r"[,\n]", words) if word.strip())
+    return words
+
+
+class RefuseRule(Section):
+    """What must not come in: one pattern, or a list of words."""
+
+    pattern: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_linear_pattern)] | None = None
+    """RE2 syntax, searched anywhere in the text."""
+    words: (
+        Annotated[
+            tuple[Annotated[str, Field(min_length=1, max_length=200)], ...],
+            BeforeValidator(_word_list),
+            Field(min_length=1, max_length=10_000),
+        ]
+        | None
+    ) = None
+    """A list, or one text with commas or line breaks between the words."""
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.pattern is None) == (self.words is None):
+            raise ValueError('a rule holds either pattern or words, e.g. {pattern: "(?i)ignore all previous"}')
+        return self
+
+
+class ReviewConfig(Section):
+    """What is looked for in what comes in and in what goes out."""
+
+    refuse: Annotated[tuple[RefuseRule, ...], Field(max_length=_MAX_LIST)] = ()
+    detect: Annotated[tuple[Detector, ...], Field(max_length=20)] = ()
+    """Detectors of personal data; what each role is shown of them is in its `mask`."""
