@@ -1,0 +1,351 @@
+"""A host that runs a plugin as Dify's daemon does over stdio, for several workspaces at once, and forgives nothing.
+
+It plays the other side, so it imports neither the toolkit nor the SDK.
+
+    with PluginHost(Path(".")) as host:
+        reply = host.invoke_tool("crm_lookup", {"query": "Aurora"}, sender=Sender(app_id="app-1"))
+"""
+
+import queue
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from workbench import backwards, wire
+from workbench.backwards import Handler
+from workbench.declaration import Declaration, read_declaration
+from workbench.process import READY_WITHIN, SILENCE_LIMIT, PluginProcess, Violation
+from workbench.storage import WorkspaceStorage
+from workbench.wire import Sender
+
+DEFAULT_WORKSPACE = "default"
+SESSION_TIMEOUT = 600.0
+"""The daemon's PLUGIN_MAX_EXECUTION_TIMEOUT, in seconds."""
+_REMEMBERED_SESSIONS = 10_000
+
+
+class HostFailure(Exception):
+    """A session or a run that did not come to its end; what a plugin reports by itself is in its `Reply`."""
+
+
+class PluginNotStarted(HostFailure):
+    """No first heartbeat."""
+
+
+class ProtocolViolation(HostFailure):
+    """The plugin broke a rule of the wire."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__("The plugin broke the protocol: " + "; ".join(str(violation) for violation in violations))
+        self.violations = violations
+
+
+class SessionTimeout(HostFailure):
+    """`killed by timeout`, as the daemon says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginError:
+    """What a plugin reports instead of an answer; the traceback is what Dify hands on to agents."""
+
+    error_type: str
+    message: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Everything one session sent."""
+
+    messages: tuple[Mapping[str, Any], ...]
+    """The `data` of each stream event, in order."""
+    error: PluginError | None
+    seconds: float
+    first_seconds: float | None
+    """Until the first message; None where there was none."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables, the last value of each; streamed ones joined."""
+        found: dict[str, Any] = {}
+        for message in self.messages:
+            if message.get("type") == "variable":
+                name, value = message["message"]["variable_name"], message["message"]["variable_value"]
+                found[name] = found.get(name, "") + value if message["message"].get("stream") else value
+        return found
+
+    @property
+    def text(self) -> str:
+        """The text messages, joined as Dify does."""
+        return "".join(message["message"]["text"] for message in self.messages if message.get("type") == "text")
+
+
+class Workspace:
+    """One tenant of Dify: its own storage, its own models, tools and apps."""
+
+    def __init__(self, name: str, storage: WorkspaceStorage) -> None:
+        self.name = name
+        self.tenant_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+        self.storage = storage
+        self.handlers: dict[str, Handler] = {}
+        """By kind of request: llm, text_embedding, rerank, app, tool, fetch_app …; see `backwards`."""
+
+
+class Session:
+    """One open call of the plugin."""
+
+    def __init__(self, session_id: str, workspace: Workspace, sender: Sender, timeout: float) -> None:
+        self.id = session_id
+        self.workspace = workspace
+        self.sender = sender
+        self._timeout = timeout
+        self._started = time.monotonic()
+        self._first: float | None = None
+        self._error: PluginError | None = None
+        self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def put(self, kind: str, data: object) -> None:
+        """Takes an event from the reading thread: stream, error, end or failed."""
+        self._events.put((kind, data))
+
+    def messages(self) -> Iterator[Mapping[str, Any]]:
+        """The messages as they come.
+
+        Raises:
+            SessionTimeout: the total time is over; messages do not extend it.
+            ProtocolViolation: the plugin broke a rule while this session was open.
+        """
+        while True:
+            kind, data = self._next()
+            if kind == "end":
+                return
+            if kind == "failed":
+                raise data
+            if kind == "error":
+                self._error = PluginError(str(data.get("error_type")), str(data.get("message")), data.get("args") or {})
+                continue
+            self._first = self._first or time.monotonic()
+            yield data
+
+    def result(self) -> Reply:
+        """Waits for the end; raises as `messages` does."""
+        messages = tuple(self.messages())
+        now = time.monotonic()
+        first = None if self._first is None else self._first - self._started
+        return Reply(messages, self._error, now - self._started, first)
+
+    def _next(self) -> tuple[str, Any]:
+        left = self._started + self._timeout - time.monotonic()
+        try:
+            return self._events.get(timeout=max(left, 0.0))
+        except queue.Empty:
+            raise SessionTimeout(f"killed by timeout (after {self._timeout:g} s)") from None
+
+
+class PluginHost:
+    """A running plugin.
+
+    Args:
+        root: the plugin's folder.
+        environment: added to what the plugin inherits.
+        storage_folder: where workspaces keep their values; None: temporary folders.
+        ready_within: seconds to the first heartbeat.
+        silence_limit: seconds without output after which the plugin is killed.
+
+    Leaving the `with` block raises `ProtocolViolation` where a rule was broken at any time.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        storage_folder: Path | None = None,
+        python: str = sys.executable,
+        ready_within: float = READY_WITHIN,
+        silence_limit: float = SILENCE_LIMIT,
+    ) -> None:
+        self.declaration: Declaration = read_declaration(root)
+        self._storage_folder = storage_folder
+        self._ready_within = ready_within
+        self._lock = threading.Lock()
+        self._workspaces: dict[str, Workspace] = {}
+        self._sessions: dict[str, Session] = {}
+        self._ended: deque[str] = deque(maxlen=_REMEMBERED_SESSIONS)
+        self._violations: list[Violation] = []
+        self._answering = ThreadPoolExecutor(max_workers=32, thread_name_prefix="backwards")
+        self.process = PluginProcess(
+            root,
+            self.declaration.entrypoint,
+            on_event=self._on_event,
+            on_violation=self._on_violation,
+            environment=environment,
+            python=python,
+            silence_limit=silence_limit,
+        )
+
+    def __enter__(self) -> Self:
+        """Starts the plugin and waits for its first heartbeat."""
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stops the plugin; raises its violations unless something else is being raised."""
+        self.stop()
+        if error is None:
+            self.require_clean()
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """The rules broken so far."""
+        return tuple(self._violations)
+
+    def require_clean(self) -> None:
+        """Raises `ProtocolViolation` where a rule was broken."""
+        if self._violations:
+            raise ProtocolViolation(self.violations)
+
+    def start(self) -> None:
+        """Starts the plugin.
+
+        Raises:
+            PluginNotStarted: with the end of its stderr.
+        """
+        self.process.start()
+        if not self.process.wait_ready(self._ready_within):
+            self.stop()
+            raise PluginNotStarted(
+                f"The plugin sent no heartbeat within {self._ready_within:g} s. Its stderr ends: {self.process.stderr[-2000:]}"
+            )
+
+    def stop(self) -> None:
+        """Kills the plugin and removes temporary storage."""
+        self.process.stop()
+        self._answering.shutdown(wait=True, cancel_futures=True)
+        for workspace in self._workspaces.values():
+            workspace.storage.close()
+
+    def workspace(self, name: str = DEFAULT_WORKSPACE) -> Workspace:
+        """The workspace of that name, made on first use."""
+        with self._lock:
+            if name not in self._workspaces:
+                folder = self._storage_folder / name if self._storage_folder else None
+                self._workspaces[name] = Workspace(name, WorkspaceStorage(self.declaration.storage_quota, folder))
+            return self._workspaces[name]
+
+    def invoke_tool(
+        self,
+        tool: str,
+        parameters: Mapping[str, Any],
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        sender: Sender | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        timeout: float = SESSION_TIMEOUT,
+    ) -> Reply:
+        """Calls a tool and waits for its end; `open_tool` for one that is read as it comes."""
+        session = self.open_tool(tool, parameters, workspace=workspace, sender=sender, credentials=credentials, timeout=timeout)
+        return self.result(session)
+
+    def open_tool(
+        self,
+        tool: str,
+        parameters: Mapping[str, Any],
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        sender: Sender | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        timeout: float = SESSION_TIMEOUT,
+    ) -> Session:
+        """Calls a tool; the session's messages come while it works."""
+        data = {
+            "type": "tool",
+            "action": "invoke_tool",
+            "provider": self.declaration.provider,
+            "tool": tool,
+            "credentials": dict(credentials or {}),
+            "credential_type": "api-key",
+            "tool_parameters": dict(parameters),
+        }
+        return self._open(data, self.workspace(workspace), sender or Sender(), timeout)
+
+    def validate_credentials(
+        self, credentials: Mapping[str, Any], *, workspace: str = DEFAULT_WORKSPACE, timeout: float = SESSION_TIMEOUT
+    ) -> Reply:
+        """Asks the provider to check its settings; the reply's one message is `{"result": true}`, or there is an error."""
+        data = {
+            "type": "tool",
+            "action": "validate_tool_credentials",
+            "provider": self.declaration.provider,
+            "credentials": dict(credentials),
+        }
+        return self.result(self._open(data, self.workspace(workspace), Sender(), timeout))
+
+    def result(self, session: Session) -> Reply:
+        """Waits for the session's end, and forgets it."""
+        try:
+            return session.result()
+        finally:
+            self._forget(session.id)
+
+    def _open(self, data: Mapping[str, Any], workspace: Workspace, sender: Sender, timeout: float) -> Session:
+        session = Session(str(uuid.uuid4()), workspace, sender, timeout)
+        line = wire.request_line(session.id, sender, data)
+        with self._lock:
+            self._sessions[session.id] = session
+        try:
+            self.process.write(line)
+        except OSError as error:
+            self._forget(session.id)
+            raise HostFailure("no proper instance\nfailed to write request") from error
+        return session
+
+    def _forget(self, session_id: str) -> None:
+        with self._lock:
+            self._sessions.pop(session_id, None)
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        if event.get("event") != "session":
+            return  # the manifest, logs and heartbeats
+        session_id, data = str(event.get("session_id")), event.get("data") or {}
+        session = self._sessions.get(session_id)
+        if session is None:
+            self._came_late(session_id, data)
+            return
+        if data.get("type") == "invoke":
+            self._answering.submit(self._answer, session, data.get("data") or {})
+            return
+        if data.get("type") == "end":
+            self._ended.append(session_id)
+            self._forget(session_id)
+        session.put(str(data.get("type")), data.get("data"))
+
+    def _came_late(self, session_id: str, data: Mapping[str, Any]) -> None:
+        if session_id in self._ended:
+            self._on_violation(Violation("late", f"a message of type {data.get('type')!r} after its session's end"))
+
+    def _on_violation(self, violation: Violation) -> None:
+        self._violations.append(violation)
+        with self._lock:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.put("failed", ProtocolViolation((violation,)))
+
+    def _answer(self, session: Session, invoke: Mapping[str, Any]) -> None:
+        workspace = session.workspace
+        request = {**(invoke.get("request") or {}), "tenant_id": workspace.tenant_id, "user_id": session.sender.user_id}
+        request_id = str(invoke.get("backwards_request_id"))
+        responses = backwards.answer(str(invoke.get("type")), request, self.declaration, workspace.storage, workspace.handlers)
+        try:
+            for response in responses:
+                self.process.write(wire.response_line(session.id, request_id, response.event, response.message, response.data))
+        except OSError:
+            pass  # the plugin is gone; its sessions fail by that
