@@ -1,0 +1,32 @@
+"""The operations that answer everyone, filtered to what each may see (catalog.md, Rules)."""
+
+from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.schema import Parameter, Shape
+
+FAMILIES = ("all", "crm", "functions")
+CHECKS = ("all", "identity", "catalog", "sources", "limits", "storage", "versions")
+
+CAPABILITIES = Operation(
+    name="workspace.capabilities",
+    tool="list_capabilities",
+    grant=None,
+    shape=Shape(
+        (
+            Parameter(name="family", type="select", options=FAMILIES, default="all"),
+            Parameter(name="name", max_chars=200, example="score_customer"),
+        )
+    ),
+    large=frozenset({"capabilities"}),
+    empty={"capabilities": []},
+)
+
+DIAGNOSE = Operation(
+    name="workspace.diagnose",
+    tool="diagnose",
+    grant=None,
+    shape=Shape((Parameter(name="check", type="select", options=CHECKS, default="all"),)),
+    large=frozenset({"report"}),
+    empty={"report": []},
+)
+
+OPERATIONS = (CAPABILITIES, DIAGNOSE)

@@ -1,0 +1,1 @@
+"""The adapter to Dify: the only package that knows the plugin SDK."""

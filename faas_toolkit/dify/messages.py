@@ -1,0 +1,51 @@
+"""From a reply to the SDK's messages: one text, then the variables (dify-behaviour §3.3 says what becomes of each)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from faas_toolkit.core.schema import printable
+
+if TYPE_CHECKING:
+    from dify_plugin import Tool
+    from dify_plugin.entities.tool import ToolInvokeMessage
+
+MAX_TEXT_CHARS = 8_000
+MAX_VARIABLE_CHARS = 1_000_000
+"""A line above 5 MiB kills the plugin and hangs every open caller for 600 s (dify-daemon N8); one variable stays far below."""
+
+
+def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
+    """The messages of one reply, the text first."""
+    yield tool.create_text_message(speakable(text))
+    for name, value in variables.items():
+        yield tool.create_variable_message(name, _bounded(name, value))
+
+
+def speakable(text: str) -> str:
+    """The text with lone surrogates replaced: pydantic refuses to serialise them, and the call would fail."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _bounded(name: str, value: object) -> object:
+    """The value, if it can be written as one line; a value that is too large is replaced by a note that says so."""
+    written = json.dumps(value, ensure_ascii=False, default=str)
+    size = len(written)
+    if size > MAX_VARIABLE_CHARS:
+        return _too_large(name, size, value)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return json.loads(speakable(written))
+    return value
+
+
+def _too_large(name: str, size: int, value: object) -> object:
+    note = f"{printable(name)} was left out: {size:,} characters, at most {MAX_VARIABLE_CHARS:,} are sent. Ask for less."
+    if isinstance(value, str):
+        return note
+    return [] if isinstance(value, list) else {"left_out": note}
