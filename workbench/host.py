@@ -6,23 +6,20 @@ It plays the other side, so it imports neither the toolkit nor the SDK.
         reply = host.invoke_tool("crm_lookup", {"query": "Aurora"}, sender=Sender(app_id="app-1"))
 """
 
-import queue
 import sys
 import threading
-import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from workbench import backwards, wire
-from workbench.backwards import Handler
 from workbench.declaration import Declaration, read_declaration
 from workbench.process import READY_WITHIN, SILENCE_LIMIT, PluginProcess, Violation
+from workbench.session import HostFailure, ProtocolViolation, Reply, Session, Workspace
 from workbench.storage import WorkspaceStorage
 from workbench.wire import Sender
 
@@ -32,122 +29,8 @@ SESSION_TIMEOUT = 600.0
 _REMEMBERED_SESSIONS = 10_000
 
 
-class HostFailure(Exception):
-    """A session or a run that did not come to its end; what a plugin reports by itself is in its `Reply`."""
-
-
 class PluginNotStarted(HostFailure):
     """No first heartbeat."""
-
-
-class ProtocolViolation(HostFailure):
-    """The plugin broke a rule of the wire."""
-
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        super().__init__("The plugin broke the protocol: " + "; ".join(str(violation) for violation in violations))
-        self.violations = violations
-
-
-class SessionTimeout(HostFailure):
-    """`killed by timeout`, as the daemon says."""
-
-
-@dataclass(frozen=True, slots=True)
-class PluginError:
-    """What a plugin reports instead of an answer; the traceback is what Dify hands on to agents."""
-
-    error_type: str
-    message: str
-    args: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Everything one session sent."""
-
-    messages: tuple[Mapping[str, Any], ...]
-    """The `data` of each stream event, in order."""
-    error: PluginError | None
-    seconds: float
-    first_seconds: float | None
-    """Until the first message; None where there was none."""
-
-    @property
-    def variables(self) -> Mapping[str, Any]:
-        """The variables, the last value of each; streamed ones joined."""
-        found: dict[str, Any] = {}
-        for message in self.messages:
-            if message.get("type") == "variable":
-                name, value = message["message"]["variable_name"], message["message"]["variable_value"]
-                found[name] = found.get(name, "") + value if message["message"].get("stream") else value
-        return found
-
-    @property
-    def text(self) -> str:
-        """The text messages, joined as Dify does."""
-        return "".join(message["message"]["text"] for message in self.messages if message.get("type") == "text")
-
-
-class Workspace:
-    """One tenant of Dify: its own storage, its own models, tools and apps."""
-
-    def __init__(self, name: str, storage: WorkspaceStorage) -> None:
-        self.name = name
-        self.tenant_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-        self.storage = storage
-        self.handlers: dict[str, Handler] = {}
-        """By kind of request: llm, text_embedding, rerank, app, tool, fetch_app …; see `backwards`."""
-
-
-class Session:
-    """One open call of the plugin."""
-
-    def __init__(self, session_id: str, workspace: Workspace, sender: Sender, timeout: float) -> None:
-        self.id = session_id
-        self.workspace = workspace
-        self.sender = sender
-        self._timeout = timeout
-        self._started = time.monotonic()
-        self._first: float | None = None
-        self._error: PluginError | None = None
-        self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-    def put(self, kind: str, data: object) -> None:
-        """Takes an event from the reading thread: stream, error, end or failed."""
-        self._events.put((kind, data))
-
-    def messages(self) -> Iterator[Mapping[str, Any]]:
-        """The messages as they come.
-
-        Raises:
-            SessionTimeout: the total time is over; messages do not extend it.
-            ProtocolViolation: the plugin broke a rule while this session was open.
-        """
-        while True:
-            kind, data = self._next()
-            if kind == "end":
-                return
-            if kind == "failed":
-                raise data
-            if kind == "error":
-                self._error = PluginError(str(data.get("error_type")), str(data.get("message")), data.get("args") or {})
-                continue
-            self._first = self._first or time.monotonic()
-            yield data
-
-    def result(self) -> Reply:
-        """Waits for the end; raises as `messages` does."""
-        messages = tuple(self.messages())
-        now = time.monotonic()
-        first = None if self._first is None else self._first - self._started
-        return Reply(messages, self._error, now - self._started, first)
-
-    def _next(self) -> tuple[str, Any]:
-        left = self._started + self._timeout - time.monotonic()
-        try:
-            return self._events.get(timeout=max(left, 0.0))
-        except queue.Empty:
-            raise SessionTimeout(f"killed by timeout (after {self._timeout:g} s)") from None
 
 
 class PluginHost:

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 from workbench.wire import MAX_LINE_BYTES
 
@@ -174,8 +175,8 @@ class PluginProcess:
         self._on_event(event)
 
     def _read_stderr(self) -> None:
-        pipe = self._running().stderr
-        while pipe and (chunk := os.read(pipe.fileno(), 65_536)):
+        pipe = cast("BufferedReader | None", self._running().stderr)
+        while pipe and (chunk := pipe.read1(65_536)):
             self._last_life = time.monotonic()
             self._stderr += chunk
             del self._stderr[:-_KEPT_STDERR_BYTES]

@@ -8,7 +8,8 @@ import pytest
 
 from tests.host.conftest import PROBE
 from workbench.backwards import Refused
-from workbench.host import HostFailure, PluginHost, PluginNotStarted, ProtocolViolation, SessionTimeout
+from workbench.host import PluginHost, PluginNotStarted
+from workbench.session import HostFailure, ProtocolViolation, SessionTimeout
 from workbench.wire import RequestRefused, Sender
 
 
@@ -42,6 +43,7 @@ def test_an_exception_comes_back_with_its_class_and_traceback_and_stderr_is_kept
     reply = probe.invoke_tool("misbehave", {"how": "fail"})
     assert (reply.error.error_type, reply.error.message) == ("RuntimeError", "boom")
     assert "Traceback" in reply.error.args["traceback"]
+    _wait_until(lambda: "a trace of it" in probe.process.stderr)
     assert "a trace of it" in probe.process.stderr
 
 
