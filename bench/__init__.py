@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: each prints ratios from one run, never a lone absolute."""
