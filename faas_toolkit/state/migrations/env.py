@@ -1,0 +1,12 @@
+"""Alembic's entry: runs the steps on the connection, and in the transaction, that `upgrade` opened."""
+
+from alembic import context  # noqa: TID253 - alembic runs this file, and only when there is something to migrate
+
+from faas_toolkit.state.sql import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite cannot alter a column in place
+)
+context.run_migrations()

@@ -1,0 +1,1 @@
+"""The steps of the history; the number in a file's name is its revision."""

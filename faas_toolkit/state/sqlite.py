@@ -1,0 +1,100 @@
+"""What is particular to SQLite: how a file is opened, how a transaction begins, and what its errors mean."""
+
+import contextlib
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy.engine import URL  # noqa: TID253 - same
+from sqlalchemy.engine.interfaces import DBAPIConnection  # noqa: TID253 - same
+
+from faas_toolkit.core.errors import Failure, Internal, Unavailable
+
+BUSY_MILLISECONDS = 2_000
+"""How long a statement waits for another process's lock; short, because it holds one of two threads."""
+
+_MIGRATION_MILLISECONDS = 30_000
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",  # first: the switch to WAL itself may have to wait
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",  # in WAL mode a power cut may lose the last commits, never the file (sqlite.org/wal.html)
+    "PRAGMA foreign_keys=ON",
+)
+_BEGIN = "faas_toolkit_begin"
+
+_MEANINGS: dict[int, tuple[str, str, bool]] = {
+    sqlite3.SQLITE_BUSY: ("is busy: another process is writing to it.", "Try again in a few seconds.", True),
+    sqlite3.SQLITE_LOCKED: ("is busy: another operation is writing to it.", "Try again in a few seconds.", True),
+    sqlite3.SQLITE_PERM: ("may not be read or written.", "Give the plugin's user rights on its data directory.", False),
+    sqlite3.SQLITE_AUTH: ("may not be read or written.", "Give the plugin's user rights on its data directory.", False),
+    sqlite3.SQLITE_READONLY: ("can only be read.", "Give the plugin's user the right to write to its data directory.", False),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened.", "Check that the data directory exists and may be written.", False),
+    sqlite3.SQLITE_IOERR: (
+        "cannot be read or written: the disk reports an error.",
+        "Check the disk of the data directory.",
+        True,
+    ),
+    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full.", "Free space on the disk of the data directory.", True),
+    sqlite3.SQLITE_CORRUPT: ("is damaged.", "Restore its file from a backup, or move it away to start anew.", False),
+    sqlite3.SQLITE_NOTADB: ("is not a database file.", "Restore its file from a backup, or move it away to start anew.", False),
+}
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine over the file, which only its owner may read; directories that are missing are made.
+
+    Raises:
+        OSError: the directory or the file cannot be made.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,  # Database keeps its connections itself
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def begin_with(connection: Connection, *, write: bool) -> None:
+    """Says how the next transaction begins: a writer takes the lock at once, since a reader that turns writer can only fail."""
+    connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE" if write else "BEGIN"})
+
+
+def wait_longer(connection: Connection) -> None:
+    """Lets this connection wait for another process that is migrating the file."""
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
+
+
+def explain(error: Exception) -> Failure:
+    """The failure that a driver's or SQLAlchemy's error means, without a path, a statement or a value."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    if isinstance(error, OSError):
+        code = sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN
+    meaning = _MEANINGS.get(code & 0xFF) if isinstance(code, int) else None
+    if meaning is None:
+        return Internal("The data store refused a statement of the toolkit.")
+    what, hint, retryable = meaning
+    return Unavailable(f"The data store {what}", hint=hint, retryable=retryable, not_executed=True)
+
+
+def _prepare(connection: DBAPIConnection, record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own; `_begin` does
+    cursor = connection.cursor()
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
