@@ -3,7 +3,7 @@
 Runs on any functions-framework runtime: `functions-framework --target churn_score --source main.py`.
 
     POST {"open_tickets": 3, "days_since_last_activity": 45, "open_deal_value": 20000, "won_deals": 2, "lost_deals": 4}
-    200  {"score": 0.355, "level": "medium", "drivers": [{"fact": "open_tickets", "value": 3.0, "effect": 0.9}, …],
+    200  {"score": 0.36, "level": "medium", "drivers": [{"fact": "open_tickets", "value": 3.0, "effect": 0.9}, …],
           "formula": "…"}
 
 The score is a logistic regression with weights set by hand, to show a function at work. It was not fitted to data; fit your own

@@ -3,8 +3,8 @@
 Runs on any functions-framework runtime: `functions-framework --target exchange_rates --source main.py`.
 
     POST {"amounts": [{"amount": 1000, "currency": "USD"}], "to": "EUR"}
-    200  {"total": 919.12, "currency": "EUR",
-          "items": [{"amount": 1000, "currency": "USD", "rate": 0.919118, "converted": 919.12}], "table_date": "2026-11-02", "source": "…"}
+    200  {"total": 919.12, "currency": "EUR", "table_date": "2026-11-02", "source": "…",
+          "items": [{"amount": 1000, "currency": "USD", "rate": 0.919118, "converted": 919.12}]}
 
 The rates are a fixed sample table, rounded and dated below. They are not market data: use a source of your own for real
 decisions.

@@ -1,0 +1,126 @@
+"""The command line, with the probe plugin."""
+
+import base64
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.host.conftest import PROBE
+from workbench import cli
+
+PROBE_OPTION = ["--plugin", str(PROBE)]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "KEPT", tmp_path / "kept")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+    def command(*arguments):
+        status = cli.main(arguments)
+        return status, capsys.readouterr().out
+
+    return command
+
+
+def test_tools_are_listed_with_their_parameters_and_variables(run):
+    status, shown = run("tools", *PROBE_OPTION)
+    assert status == 0
+    assert "tester/probe/probe" in shown
+    assert "set by the builder" in shown
+    assert "variables: received, streamed" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 100
+
+
+def test_a_call_shows_what_the_model_reads_then_the_variables(run):
+    status, shown = run("call", "answer", "word=tree", "count=3", "tone=rich", *PROBE_OPTION)
+    assert status == 0
+    assert shown.index("word: tree") < shown.index("not shown to the model")
+    assert '"tone": "rich"' in shown
+    assert "x.txt" in shown
+    assert " ms" in shown
+
+
+def test_a_call_as_a_workflow_node_shows_its_outputs(run):
+    status, shown = run("call", "answer", "word=tree", "--as", "workflow", *PROBE_OPTION)
+    outputs = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
+    assert status == 0
+    assert (outputs["text"], outputs["streamed"]) == ("word: tree", "one two")
+
+
+def test_a_call_in_an_agent_node_names_no_app(run):
+    _, shown = run("call", "answer", "word=tree", "--as", "agent-node", *PROBE_OPTION)
+    assert "Failed to parse response" in shown
+    assert '"app_id": null' in shown
+
+
+def test_a_failing_tool_fails_the_command(run):
+    status, shown = run("call", "misbehave", "how=fail throttled", "--as", "workflow", *PROBE_OPTION)
+    assert (status, "slow down" in shown) == (1, True)
+
+
+def test_a_broken_protocol_fails_the_command(run):
+    status, shown = run("call", "misbehave", "how=print", *PROBE_OPTION)
+    assert (status, "not a JSON object" in shown) == (1, True)
+
+
+def test_a_parameter_that_dify_refuses_never_reaches_the_plugin(run):
+    status, shown = run("call", "answer", "count=abc", *PROBE_OPTION)
+    assert (status, "invalid literal" in shown) == (1, True)
+
+
+def test_storage_is_kept_between_calls_by_workspace(run):
+    run("call", "remember", "do=set", "key=k", "value=kept", "--workspace", "one", *PROBE_OPTION)
+    status, shown = run("call", "remember", "do=get", "key=k", "--workspace", "one", *PROBE_OPTION)
+    assert (status, "kept" in shown) == (0, True)
+    status, _ = run("call", "remember", "do=get", "key=k", "--workspace", "two", *PROBE_OPTION)
+    assert status == 1
+
+
+def test_a_temporary_call_keeps_nothing(run):
+    run("call", "remember", "do=set", "key=k", "value=x", "--temporary", *PROBE_OPTION)
+    assert not cli.KEPT.exists()
+
+
+def test_credentials_come_from_a_file(run, tmp_path):
+    (tmp_path / "settings.yaml").write_text("key: from the file\nlimits: {a: 1}\n")
+    _, shown = run("call", "answer", "word=x", "--credentials", str(tmp_path / "settings.yaml"), *PROBE_OPTION)
+    assert '"key": "from the file"' in shown
+    assert r"{\"a\": 1}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("call", "nothing"), "the tools are answer"),
+        (("call", "answer", "tree"), "key=value"),
+        (("call", "answer", "word=x", "--workspace", "../up"), "letters, digits"),
+        (("call", "answer", "word=x", "--credentials", "/nowhere.json"), "nowhere.json"),
+    ],
+)
+def test_wrong_usage_is_told_with_what_would_be_right(run, arguments, says):
+    status, shown = run(*arguments, *PROBE_OPTION)
+    assert (status, says in shown) == (2, True)
+
+
+def test_a_catalog_is_encoded_as_one_line_that_decodes_to_it(run, tmp_path):
+    text = "version: 1\nroles:\n  member: {allow: ['*'], label: 销售}\n"
+    (tmp_path / "catalog.yaml").write_text(text, encoding="utf-8")
+    status, shown = run("catalog", "encode", str(tmp_path / "catalog.yaml"))
+    assert status == 0
+    assert shown.startswith("base64:")
+    assert shown.count("\n") == 1
+    assert base64.b64decode(shown.strip().removeprefix("base64:")).decode() == text
+
+
+def test_the_other_side_imports_neither_the_toolkit_nor_the_sdk():
+    modules = ["host", "surfaces", "transform", "openai_models", "agent", "chat_model", "functions_runtime", "demo", "cli"]
+    code = (
+        f"import sys\nfrom workbench import {', '.join(modules)}\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('faas_toolkit', 'dify_plugin', 'gevent')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,157 @@
+"""The command line: list the tools, call one as a surface of Dify would, check a catalog, show the demo."""
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from workbench import catalog_file, report
+from workbench.declaration import Tool, read_declaration
+from workbench.host import DEFAULT_WORKSPACE, PluginHost
+from workbench.openai_models import ModelServer
+from workbench.session import HostFailure
+from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
+
+PROJECT = Path(__file__).parents[1]
+KEPT = PROJECT / ".faas_toolkit"
+"""What calls leave behind: the workspaces' storage and the plugin's data."""
+CALL_TIMEOUT = 240.0
+
+
+class UsageError(Exception):
+    """The command cannot be run as it was given."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; 0: done, 1: the call or the check failed, 2: wrong usage."""
+    options = _parser().parse_args(arguments)
+    console = Console(width=min(100, shutil.get_terminal_size((100, 24)).columns), highlight=False)
+    try:
+        status: int = options.run(options, console)
+    except (UsageError, LookupError, FileNotFoundError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
+    except HostFailure as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="workbench", description="Runs the plugin as Dify does, without Dify.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    tools = commands.add_parser("tools", help="list the plugin's tools and their parameters")
+    tools.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    tools.set_defaults(run=_tools)
+
+    call = commands.add_parser("call", help="call a tool and show what that surface of Dify sees")
+    call.add_argument("tool")
+    call.add_argument("parameters", nargs="*", metavar="key=value")
+    call.add_argument("--as", dest="surface", choices=SURFACES, default="agent-chat", help="default: agent-chat")
+    call.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
+    call.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
+    call.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
+    call.set_defaults(run=_call)
+
+    catalog = commands.add_parser("catalog", help="check a catalog, or print its one-line form")
+    catalog.add_argument("action", choices=("check", "encode"))
+    catalog.add_argument("file", type=Path)
+    catalog.set_defaults(run=_catalog)
+
+    demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
+    demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _tools(options: argparse.Namespace, console: Console) -> int:
+    report.tools(console, read_declaration(options.plugin))
+    return 0
+
+
+def _call(options: argparse.Namespace, console: Console) -> int:
+    tool = read_declaration(options.plugin).tool(options.tool)
+    arguments, settings = _split(tool, options.parameters)
+    credentials = _mapping(options.credentials) if options.credentials else {}
+    try:
+        parameters = prepare(options.surface, tool, arguments, settings)
+    except ParameterRefused as refusal:
+        report.refused(console, options.surface, refused_observation(options.surface, str(refusal)).text)
+        return 1
+    workspace = _workspace(options.workspace)
+    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+        if server := ModelServer.from_environment():
+            host.workspace(workspace).handlers.update(server.handlers())
+        reply = host.invoke_tool(
+            tool.name,
+            parameters,
+            workspace=workspace,
+            sender=sender_for(options.surface),
+            credentials=credentials,
+            timeout=CALL_TIMEOUT,
+        )
+        return report.called(console, options.surface, reply, host.declaration.provider_id)
+
+
+def _catalog(options: argparse.Namespace, console: Console) -> int:
+    text = options.file.read_text(encoding="utf-8")
+    if options.action == "encode":
+        print(catalog_file.encoded(text))  # not through the console, which would wrap the line
+        return 0
+    return report.findings(console, options.file.name, catalog_file.findings(text))
+
+
+def _demo(options: argparse.Namespace, console: Console) -> int:
+    from workbench.demo import run
+
+    return run(console, company=options.company)
+
+
+def _host(root: Path, folder: Path) -> PluginHost:
+    environment = {"FAAS_TOOLKIT_DATA_DIR": str(folder / "data")}
+    return PluginHost(root, environment=environment, storage_folder=folder / "storage")
+
+
+@contextmanager
+def _data_folder(temporary: bool) -> Iterator[Path]:  # noqa: FBT001 - the flag of the command line
+    if not temporary:
+        yield KEPT
+        return
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        yield Path(folder)
+
+
+def _split(tool: Tool, given: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What stands for the model's arguments, and what for the builder's settings (parameters of `form: form`)."""
+    arguments: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    for pair in given:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise UsageError(f"{pair!r} is not of the form key=value, for example query=Aurora.")
+        parameter = tool.parameter(name)
+        (settings if parameter and parameter.form == "form" else arguments)[name] = value
+    return arguments, settings
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    if not isinstance(loaded, dict):
+        raise UsageError(f'{path.name} must hold a mapping of settings, for example {{"default_role": "member"}}.')
+    return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
+
+
+def _workspace(name: str) -> str:
+    """A name that can be a folder."""
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(f"A workspace's name has letters, digits, - and _ only, got {name!r}.")
+    return name

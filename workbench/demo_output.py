@@ -1,0 +1,126 @@
+"""What the demo prints: each step with its time, its source and what the policies decided. Reads well in 100 columns."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from workbench.agent import Step
+from workbench.declaration import Declaration
+from workbench.functions_runtime import RunningFunction
+
+if TYPE_CHECKING:
+    from workbench.demo import Evidence
+
+_LABEL_WIDTH = 11
+_SHOWN_LINES = 8
+_SHOWN_FACTS = 8
+
+
+def title(console: Console) -> None:
+    """What this is."""
+    console.print(Rule("FaaS Toolkit demo", align="left"))
+    console.print("A question about a customer, answered with what the plugin's tools find and what functions reply.")
+    console.print("Nothing leaves this machine unless a model is configured.\n", style="dim")
+
+
+def functions(console: Console, running: Sequence[RunningFunction], seconds: float) -> None:
+    """The function runtime."""
+    for function in running:
+        _line(console, "function", f"{function.name} on functions-framework at {function.url}")
+    _line(console, "", f"Google's runtime for functions, ready in {seconds:.1f} s", "dim")
+
+
+def plugin(console: Console, declaration: Declaration, seconds: float) -> None:
+    """The plugin process."""
+    tools = ", ".join(tool.name for tool in declaration.tools)
+    _line(console, "plugin", f"{declaration.provider_id} {declaration.version} over stdio, as Dify's daemon runs it")
+    _line(console, "", f"{tools}; ready in {seconds:.1f} s", "dim")
+
+
+def brain(console: Console, name: str) -> None:
+    """What decides."""
+    _line(console, "decides", name)
+
+
+def question(console: Console, text: str) -> None:
+    """The question."""
+    console.print()
+    _line(console, "question", text, "bold")
+
+
+def step(console: Console, number: int, done: Step) -> None:
+    """One tool call: what was asked, what the model reads, where it came from, what was decided on the way."""
+    console.print()
+    head = Table.grid(expand=True)
+    head.add_column(ratio=1)
+    head.add_column(justify="right")
+    title = Text.assemble((f"{number} ", "bold cyan"), (done.call.tool, "bold"), "  ", _arguments(done.call.arguments))
+    head.add_row(title, Text(f"{done.seconds * 1000:.0f} ms", "cyan"))
+    console.print(head)
+    console.print(Padding(Text(_shortened(done.observation), "" if done.ok else "red"), (0, 0, 0, 2)))
+    meta = done.variables.get("meta") or {}
+    for label, text in (
+        ("source", str(done.variables.get("source") or "")),
+        ("policies", " · ".join(meta.get("decisions") or ())),
+        ("targets", _attempts(meta)),
+        ("request", " ".join(f"{meta[key]}" for key in ("request_id",) if key in meta)),
+    ):
+        if text:
+            _line(console, f"  {label}", text, "dim")
+
+
+def answer(console: Console, text: str, found: Sequence["Evidence"]) -> None:
+    """The answer, and the facts in it with their origin."""
+    console.print()
+    console.print(Rule("Answer", align="left"))
+    console.print(text, markup=False)
+    console.print()
+    table = Table.grid(padding=(0, 2))
+    for item in found[:_SHOWN_FACTS]:
+        origin = f"{item.tool} {item.source}" if item.tool == "function_call" else f"{item.tool}, source {item.source}"
+        value = item.fact.value if isinstance(item.fact.value, str) else f"{item.fact.value:,}"
+        table.add_row("fact", Text(value, "green"), Text(item.fact.path, "dim"), Text(origin, "dim"))
+    console.print(table)
+    if len(found) > _SHOWN_FACTS:
+        console.print(f"and {len(found) - _SHOWN_FACTS} more facts of the store", style="dim")
+
+
+def failed(console: Console, text: str) -> None:
+    """Why there is no answer, or none that counts."""
+    console.print(f"\n{text}", style="red", markup=False)
+
+
+def _line(console: Console, label: str, text: str, style: str = "") -> None:
+    table = Table.grid()
+    table.add_column(width=_LABEL_WIDTH)
+    table.add_column()
+    table.add_row(Text(label, "dim"), Text(text, style))
+    console.print(table)
+
+
+def _arguments(arguments: Mapping[str, Any] | str) -> Text:
+    if isinstance(arguments, str):
+        return Text(arguments, "dim")
+    return Text(" ".join(f"{name}={_plain(value)}" for name, value in arguments.items()), "dim")
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _attempts(meta: Mapping[str, Any]) -> str:
+    return " · ".join(
+        f"{attempt['target']} {attempt['outcome']} {attempt['duration_ms']:.0f} ms" for attempt in meta.get("attempts") or ()
+    )
+
+
+def _shortened(text: str) -> str:
+    lines = text.splitlines()
+    rest = len(lines) - _SHOWN_LINES
+    return "\n".join([*lines[:_SHOWN_LINES], *([f"… {rest} more lines"] if rest > 0 else [])])

@@ -1,0 +1,108 @@
+"""A deciding part without a model: it knows one kind of question, and every step of it is written below.
+
+It stands where a workflow would, so its calls are tool nodes and it reads their variables. Its answer is put together from what
+the tools said; it computes sums and days and nothing else.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from workbench.agent import Decision, Step, ToolCall
+from workbench.customer import Customer
+from workbench.surfaces import SurfaceName
+
+CURRENCY = "EUR"
+_QUESTION = re.compile(r"^How likely is (?P<company>.+) to leave us, and what is their open pipeline worth in EUR\?$")
+
+
+def question_about(company: str) -> str:
+    """The question that the planner knows."""
+    return f"How likely is {company} to leave us, and what is their open pipeline worth in {CURRENCY}?"
+
+
+class Planner:
+    """Look up, convert, score, answer."""
+
+    name = "a deterministic planner, not a model; set OPENAI_BASE_URL and OPENAI_API_KEY to let a model decide"
+    surface: SurfaceName = "workflow"
+
+    def __init__(self, today: date | None = None) -> None:
+        self._today = today or datetime.now(UTC).date()
+
+    def decide(self, question: str, steps: Sequence[Step]) -> Decision:
+        """The next step of the plan; an answer that says what is missing where a tool failed or nothing fits."""
+        asked = _QUESTION.match(question)
+        if asked is None:
+            return Decision(answer=f"This planner knows one question only: {question_about('…')}")
+        failed = next((step for step in steps if not step.ok), None)
+        if failed is not None:
+            return Decision(answer=f"{failed.call.tool} did not answer: {failed.observation}")
+        company = asked["company"]
+        if not steps:
+            return _lookup(company)
+        records = steps[0].variables["records"]
+        chosen = [record for record in records if record["name"].casefold() == company.casefold()] or records
+        if len(chosen) != 1:
+            return Decision(answer=_unclear(company, chosen))
+        return self._about(Customer(chosen[0]), steps)
+
+    def _about(self, customer: Customer, steps: Sequence[Step]) -> Decision:
+        replies = {str(step.variables["source"]): step.variables["data"] for step in steps[1:]}
+        pipeline = customer.pipeline()
+        if pipeline and "exchange_rates" not in replies:
+            return _function("exchange_rates", {"amounts": pipeline, "to": CURRENCY})
+        worth = replies.get("exchange_rates", {"total": 0.0})
+        if "churn_score" not in replies:
+            return _function("churn_score", self._facts(customer, worth["total"]))
+        return Decision(answer=_answer(customer, worth, replies["churn_score"]))
+
+    def _facts(self, customer: Customer, worth: float) -> dict[str, float]:
+        facts: dict[str, float] = {
+            "open_tickets": customer.open_tickets,
+            "open_deal_value": worth,
+            "won_deals": customer.count("won"),
+            "lost_deals": customer.count("lost"),
+        }
+        days = customer.days_since_last_activity(self._today)
+        return facts if days is None else {**facts, "days_since_last_activity": days}
+
+
+def _lookup(company: str) -> Decision:
+    arguments = {"query": company, "entity": "company", "include": "deals,tickets,activities"}
+    return Decision([ToolCall("crm_lookup", arguments)])
+
+
+def _function(name: str, arguments: Mapping[str, Any]) -> Decision:
+    return Decision([ToolCall("function_call", {"function": name, "arguments": json.dumps(arguments)})])
+
+
+def _unclear(company: str, records: Sequence[Mapping[str, Any]]) -> str:
+    if not records:
+        return f"The store has no company like {company!r}."
+    names = ", ".join(f"{record['name']} ({record['id']})" for record in records)
+    return f"Several companies fit {company!r}: {names}. Ask for one of them."
+
+
+def _answer(customer: Customer, worth: Mapping[str, Any], churn: Mapping[str, Any]) -> str:
+    drivers = ", ".join(_driver(driver) for driver in churn["drivers"])
+    score = f"{customer.name} ({customer.id}) has a churn score of {churn['score']}: {churn['level']} risk of leaving."
+    return f"{score} What it rests on, strongest first: {drivers}.\n\n{_pipeline(customer, worth)}"
+
+
+def _pipeline(customer: Customer, worth: Mapping[str, Any]) -> str:
+    deals = customer.open_deals
+    if not deals:
+        return "They have no open deal, so the pipeline is worth nothing."
+    listed = "; ".join(f"{deal['name']} {deal['amount']:,.0f} {deal['currency']}" for deal in deals)
+    return (
+        f"Their open pipeline holds {len(deals)} deals worth {worth['total']:,.2f} {CURRENCY}: {listed}."
+        f" Rates: {worth['source']}."
+    )
+
+
+def _driver(driver: Mapping[str, Any]) -> str:
+    way = "raises" if driver["effect"] > 0 else "lowers" if driver["effect"] < 0 else "does not change"
+    return f"{driver['fact'].replace('_', ' ')} {driver['value']:g} {way} it"

@@ -1,0 +1,67 @@
+"""What the command line prints, for a terminal of up to 100 columns."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from workbench.declaration import Declaration, Parameter
+from workbench.session import Reply
+from workbench.surfaces import SurfaceName, observation, workflow_node
+
+
+def tools(console: Console, declaration: Declaration) -> None:
+    """Every tool with its parameters."""
+    console.print(f"[bold]{declaration.provider_id}[/] {declaration.version}")
+    if declaration.credentials:
+        console.print(f"settings: {', '.join(declaration.credentials)}", style="dim")
+    for tool in declaration.tools:
+        console.print(f"\n[bold]{tool.name}[/]  {escape(tool.description)}")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)
+        for parameter in tool.parameters:
+            table.add_row(parameter.name, _kind(parameter), escape(parameter.llm_description or parameter.label))
+        console.print(table)
+        console.print(f"  variables: {', '.join(tool.variables)}", style="dim")
+
+
+def called(console: Console, surface: SurfaceName, reply: Reply, provider_id: str) -> int:
+    """What the surface sees, then what it does not: the variables; 1 where the call failed."""
+    failed = reply.error is not None or reply.variables.get("ok") is False
+    if surface == "workflow":
+        node = workflow_node(reply, provider_id)
+        console.print(f"[bold]Workflow node[/] {'[red]failed[/]' if node.failed else '[green]succeeded[/]'}")
+        if node.failed:
+            console.print(node.error, markup=False)
+        else:
+            _json(console, node.outputs)
+    else:
+        read = observation(surface, reply)
+        console.print(f"[bold]What the model reads[/] ({surface})")
+        console.print(read.text, markup=False)
+        for file in read.files:
+            console.print(f"file: {file.filename} ({file.mime_type}, {len(file.content):,} bytes)", markup=False)
+        console.print("\n[bold]Variables[/] (not shown to the model)")
+        _json(console, reply.variables)
+    first = "" if reply.first_seconds is None else f", first message after {reply.first_seconds * 1000:.0f} ms"
+    console.print(f"{reply.seconds * 1000:.0f} ms{first}", style="dim")
+    return int(failed)
+
+
+def refused(console: Console, surface: SurfaceName, text: str) -> None:
+    """Dify did not call the plugin."""
+    console.print(f"[red]Dify does not make this call[/] ({surface})")
+    console.print(text, markup=False)
+
+
+def _kind(parameter: Parameter) -> str:
+    words = [parameter.type, "required" if parameter.required else "", "" if parameter.form == "llm" else "set by the builder"]
+    return ", ".join(word for word in words if word)
+
+
+def _json(console: Console, document: Mapping[str, Any]) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    console.print(Syntax(text, "json", word_wrap=True, background_color="default", theme="ansi_dark"))
