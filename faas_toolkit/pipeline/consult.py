@@ -1,0 +1,94 @@
+"""The `before` function of an operation: it may refuse a call or rewrite its arguments.
+
+It is sent
+
+    {"operation": "crm.lookup", "arguments": {…}, "caller": {"subject", "verified", "roles", "groups", "tenant"}}
+
+and answers `{"allow": true}`, `{"allow": true, "arguments": {…}}` or `{"allow": false, "reason": "…"}`. Anything else, and any
+failure of the function, fails the call: a check that could not be made was not passed. It stands outside the cache, so a refusal
+also holds for answers that are kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from faas_toolkit.core.call import Answer, Call, Caller
+from faas_toolkit.core.errors import BadResponse, Blocked, Failure
+from faas_toolkit.core.operation import InvokeFunction, Proceed
+from faas_toolkit.core.schema import printable
+from faas_toolkit.core.stream import Stream
+
+_REASON_CHARS = 500
+
+
+class Consult:
+    """The consult policy.
+
+    Args:
+        before: the function's name by operation.
+        invoke: calls a function of the catalog.
+    """
+
+    def __init__(self, *, before: Mapping[str, str], invoke: InvokeFunction) -> None:
+        self._before = before
+        self._invoke = invoke
+
+    def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
+        """Hands on the call, rewritten if the function says so.
+
+        Raises:
+            Blocked: the function refused; with its reason.
+            BadResponse: it answered something else. Its own failures pass, saying that the check was not made.
+        """
+        name = self._before.get(call.operation.name)
+        if name is None:
+            return proceed(call)
+        verdict = self._ask(name, call)
+        if verdict["allow"] is False:
+            call.record.decide("consult", "refused", name)
+            raise Blocked(_reason(verdict, name), hint="Ask for something else, or ask an administrator about this rule.")
+        rewritten = verdict.get("arguments")
+        call.record.decide("consult", "allowed" if rewritten is None else "rewritten", name)
+        if rewritten is None:
+            return proceed(call)
+        return proceed(replace(call, arguments=self._checked(name, call, rewritten)))
+
+    def _ask(self, name: str, call: Call) -> Mapping[str, object]:
+        payload = {"operation": call.operation.name, "arguments": dict(call.arguments), "caller": _described(call.caller)}
+        try:
+            verdict = self._invoke(name, payload, call)
+        except Failure as failure:
+            failure.message = f"The check by {name!r} could not be made: {failure.message}"
+            raise
+        if not isinstance(verdict, Mapping) or not isinstance(verdict.get("allow"), bool):
+            raise _broken(name, 'it must answer {"allow": true} or {"allow": false, "reason": "…"}')
+        return verdict
+
+    def _checked(self, name: str, call: Call, rewritten: object) -> Mapping[str, object]:
+        if not isinstance(rewritten, Mapping):
+            raise _broken(name, "its rewritten `arguments` must be an object")
+        try:
+            return call.operation.shape.check(rewritten)
+        except Failure as failure:
+            raise _broken(name, f"its rewritten `arguments` do not fit: {failure.message}") from failure
+
+
+def _described(caller: Caller) -> dict[str, object]:
+    return {
+        "subject": caller.subject,
+        "verified": caller.verified,
+        "roles": list(caller.roles),
+        "groups": sorted(caller.groups),
+        "tenant": caller.tenant,
+    }
+
+
+def _reason(verdict: Mapping[str, object], name: str) -> str:
+    reason = verdict.get("reason")
+    if isinstance(reason, str) and reason.strip():
+        return printable(" ".join(reason.split()), _REASON_CHARS)
+    return f"The rule {name!r} of this workspace refuses the call."
+
+
+def _broken(name: str, what: str) -> BadResponse:
+    return BadResponse(f"The check by {name!r} did not keep its contract: {what}.", hint="The function's owner has to repair it.")

@@ -1,0 +1,60 @@
+"""The `after` function of an operation: it may add to the result.
+
+It is sent
+
+    {"operation": "crm.lookup", "arguments": {…}, "result": {…the operation's variables…}, "source": "main"}
+
+and answers an object, which becomes the variable `added`. It never takes anything away, and its failure never fails the call: the
+answer then says that the addition is missing, and is not kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.operation import InvokeFunction, Proceed
+from faas_toolkit.core.stream import Stream
+
+MAX_ADDED_CHARS = 100_000
+
+
+class Enrich:
+    """The enrich policy.
+
+    Args:
+        after: the function's name by operation.
+        invoke: calls a function of the catalog.
+    """
+
+    def __init__(self, *, after: Mapping[str, str], invoke: InvokeFunction) -> None:
+        self._after = after
+        self._invoke = invoke
+
+    def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
+        """The answer with what the function added."""
+        name = self._after.get(call.operation.name)
+        answer = proceed(call)
+        if name is None or isinstance(answer, Stream):
+            return answer
+        try:
+            added = self._ask(name, call, answer)
+        except Failure as failure:
+            call.record.decide("enrich", failure.kind, name)
+            notice = f"The addition by {name!r} is missing: {failure.message}"
+            return replace(answer, partial=True, notices=(*answer.notices, notice))
+        call.record.decide("enrich", "added", name)
+        return replace(answer, added=added)
+
+    def _ask(self, name: str, call: Call, answer: Answer) -> Mapping[str, object]:
+        payload = {
+            "operation": call.operation.name,
+            "arguments": dict(call.arguments),
+            "result": dict(answer.variables),
+            "source": answer.source,
+        }
+        added = self._invoke(name, payload, call)
+        if not isinstance(added, Mapping) or len(canonical_json(added)) > MAX_ADDED_CHARS:
+            raise BadResponse(f"it must answer an object of at most {MAX_ADDED_CHARS:,} characters.")
+        return added

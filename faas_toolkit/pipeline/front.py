@@ -1,0 +1,32 @@
+"""The front: every policy once per call, in an order that is a decision and not a setting."""
+
+from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.operation import Policy, Proceed
+from faas_toolkit.core.stream import Stream
+
+FRONT_ORDER = (
+    "audit",  # sees everything: every call, denial and hit
+    "validation",  # cheap, and knows no names of the catalog yet
+    "access",  # nothing is counted or cached for a caller who may not ask
+    "admission",  # the caller's own quota; a cache hit spends it too
+    "consult",  # a refusal must also hold for cached answers
+    "review",  # the cache holds the unmasked answer once
+    "cache",  # what is kept is cut by scope and not yet masked
+    "enrich",  # its result is cached with the answer
+)
+"""Outermost first (design.md §2)."""
+
+
+def compose(policies: tuple[Policy, ...], innermost: Proceed) -> Proceed:
+    """One function that passes a call through the policies, the first one outermost, to what answers it."""
+    proceed = innermost
+    for policy in reversed(policies):
+        proceed = _around(policy, proceed)
+    return proceed
+
+
+def _around(policy: Policy, inner: Proceed) -> Proceed:
+    def proceed(call: Call) -> Answer | Stream:
+        return policy(call, inner)
+
+    return proceed

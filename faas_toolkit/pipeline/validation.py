@@ -1,0 +1,15 @@
+"""Checks the tool's own shape: defaults, types, bounds, unknown keys, sizes. Knows no names of the catalog."""
+
+from dataclasses import replace
+
+from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.operation import Proceed
+from faas_toolkit.core.stream import Stream
+
+
+class Validation:
+    """Hands on a call whose arguments all have their own type and their default."""
+
+    def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
+        """Raises `InvalidInput` or `TooLarge`, naming every problem at once."""
+        return proceed(replace(call, arguments=call.operation.shape.check(call.arguments)))
