@@ -1,0 +1,64 @@
+# Every task of the project; `make` alone lists them. Works on a fresh Debian with git, make and Python 3.12.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help dev demo test lint fmt types imports unit bench ministack clean
+
+# The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
+PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+MINISTACK_VENV := .venv-ministack
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# An existing `.venv` is used as it is and brought up to date with the requirements.
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.12 found. Install it (Debian: apt-get install python3.12 python3.12-venv) or say where it is: make dev PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "That Python cannot make environments; on Debian: apt-get install python3.12-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+# A local AWS (Lambda) for tests, in an environment of its own: its dependencies are not ours.
+$(MINISTACK_VENV)/.installed: requirements-ministack.txt | $(VENV)/.installed
+	@test -x $(MINISTACK_VENV)/bin/python || $(BIN)/python -m venv $(MINISTACK_VENV)
+	$(MINISTACK_VENV)/bin/python -m pip install --quiet -r requirements-ministack.txt
+	@touch $@
+
+help: ## Lists the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: $(VENV)/.installed ## Makes .venv with everything that development needs
+
+demo: $(VENV)/.installed ## Answers a real question about a customer: store, function, agent, each step shown
+	$(BIN)/python -m workbench demo
+
+test: lint types imports unit ## Runs every check: style, types, import rules, all tests
+
+lint: $(VENV)/.installed ## Checks style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: $(VENV)/.installed ## Mends style and format where a machine can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.installed ## Checks types
+	$(BIN)/mypy
+
+imports: $(VENV)/.installed ## Checks who imports whom
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed ## Runs all tests
+	FAAS_TOOLKIT_TEST_MINISTACK="$(CURDIR)/$(MINISTACK_VENV)/bin/ministack" $(BIN)/python -m pytest
+
+ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
+
+bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
+	$(BIN)/python -m bench.start
+	$(BIN)/python -m bench.call
+
+clean: ## Removes caches and what tests left; keeps the environments
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

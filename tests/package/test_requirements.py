@@ -1,0 +1,104 @@
+"""What is installed: requirements.txt (exact), pyproject.toml (bounds) and what the package really imports say the same."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.package.packing import ROOT
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DECLARED = {canonicalize_name(r.name): r for r in map(Requirement, PYPROJECT["project"]["dependencies"])}
+IMPORTED_AS = {"yaml": "pyyaml", "jwt": "pyjwt", "re2": "google-re2"}
+"""Import names that differ from the distribution's."""
+
+
+def pins(name):
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("-r")]
+    return {canonicalize_name(r.name): r for r in requirements}
+
+
+def closure(names):
+    """The names of the distributions and all they need on this platform."""
+    found, pending = set(), [(canonicalize_name(name), frozenset(extras)) for name, extras in names]
+    seen = set()
+    while pending:
+        name, extras = pending.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        found.add(name)
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in (extras or {""})):
+                pending.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-ministack.txt"])
+def test_every_pin_is_exact(name):
+    for requirement in pins(name).values():
+        (bound,) = requirement.specifier
+        assert bound.operator == "==", requirement
+        assert requirement.url is None, requirement
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_every_dependency_has_a_lower_and_an_upper_bound(name):
+    operators = {bound.operator for bound in DECLARED[name].specifier}
+    assert operators == {">=", "<"}
+
+
+def test_every_dependency_is_pinned_within_its_bounds():
+    pinned = pins("requirements.txt")
+    for name, requirement in DECLARED.items():
+        (bound,) = pinned[name].specifier
+        assert requirement.specifier.contains(Version(bound.version)), name
+
+
+def test_requirements_are_the_dependencies_with_all_they_need_and_nothing_more():
+    needed = closure((name, requirement.extras) for name, requirement in DECLARED.items())
+    assert set(pins("requirements.txt")) == needed
+
+
+def test_the_sdk_is_new_enough_for_the_marketplace():
+    (bound,) = [b for b in DECLARED["dify-plugin"].specifier if b.operator == ">="]
+    assert Version(bound.version) >= Version("0.9.0")
+
+
+def third_party_imports():
+    files = [*(ROOT / "faas_toolkit").rglob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "provider").glob("*.py"), ROOT / "main.py"]
+    names = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names - {"faas_toolkit"}
+
+
+def test_what_the_package_imports_is_declared_and_what_is_declared_is_imported():
+    imported = {IMPORTED_AS.get(name, canonicalize_name(name)) for name in third_party_imports()}
+    assert imported == set(DECLARED)
+
+
+def test_nothing_that_dify_would_build_or_resolve_beside_the_dependencies():
+    assert "build-system" not in PYPROJECT
+    assert "dependency-groups" not in PYPROJECT
+    assert "optional-dependencies" not in PYPROJECT["project"]
+    assert PYPROJECT["tool"]["uv"] == {"package": False}
+    assert PYPROJECT["project"]["requires-python"] == ">=3.12"
+    assert not list(ROOT.glob("*.lock"))
+
+
+def test_development_requirements_include_those_of_the_plugin():
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    assert re.search(r"^-r requirements\.txt$", text, re.M)
