@@ -1,7 +1,8 @@
 """Which files `dify plugin package` puts into the zip: the rules of .difyignore, read as the packer reads them.
 
-The packer (dify-plugin-daemon, decoder/fs.go) walks the folder, matches each path against Git's ignore patterns of the root file, and does
-not enter a directory that matches. It knows no negation; a pattern without a slash matches at every depth. `pathspec` has these rules.
+The packer (dify-plugin-daemon, decoder/fs.go) walks the folder, matches each path against Git's ignore patterns of the root
+file, and does not enter a directory that matches. It knows no negation; a pattern without a slash matches at every depth. `pathspec` has
+these rules.
 """
 
 import os
@@ -14,8 +15,21 @@ from pathspec import GitIgnoreSpec
 ROOT = Path(__file__).resolve().parents[2]
 
 ALLOWED = frozenset(
-    "manifest.yaml main.py _assets provider tools endpoints faas_toolkit readme README.md PRIVACY.md LICENSE pyproject.toml"
-    " requirements.txt".split()
+    [
+        "manifest.yaml",
+        "main.py",
+        "_assets",
+        "provider",
+        "tools",
+        "endpoints",
+        "faas_toolkit",
+        "readme",
+        "README.md",
+        "PRIVACY.md",
+        "LICENSE",
+        "pyproject.toml",
+        "requirements.txt",
+    ]
 )
 """Every top-level name that may be in the package; `endpoints` comes with the gateway."""
 

@@ -10,11 +10,59 @@ import pytest
 from tests.package.packing import ALLOWED, ROOT, packed_files
 
 BLOCKED_FOLDERS = frozenset(
-    ".git .hg .svn .venv venv env __pycache__ .pytest_cache .ruff_cache .mypy_cache .tox .nox .idea .vscode node_modules build dist".split()
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        "env",
+        "__pycache__",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".mypy_cache",
+        ".tox",
+        ".nox",
+        ".idea",
+        ".vscode",
+        "node_modules",
+        "build",
+        "dist",
+    ]
 )
-BLOCKED_SUFFIXES = frozenset(".key .pem .p12 .pfx .pyc .pyo .log .tmp .swp .swo .bak .so .dll .dylib .exe .pyd .node .sh .bin".split())
+BLOCKED_SUFFIXES = frozenset(
+    [
+        ".key",
+        ".pem",
+        ".p12",
+        ".pfx",
+        ".pyc",
+        ".pyo",
+        ".log",
+        ".tmp",
+        ".swp",
+        ".swo",
+        ".bak",
+        ".so",
+        ".dll",
+        ".dylib",
+        ".exe",
+        ".pyd",
+        ".node",
+        ".sh",
+        ".bin",
+    ]
+)
 BLOCKED_NAMES = frozenset([".DS_Store", ".gitconfig", "Thumbs.db", "desktop.ini", "id_rsa", "uv.lock"])
-BINARY_HEADS = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+BINARY_HEADS = (
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+)
 
 # The pieces are joined here so that no scanner takes this file for a leak.
 VENDOR_TOKENS = {
@@ -35,7 +83,11 @@ def test_the_package_holds_the_allowed_top_level_names_and_no_other():
 
 def test_every_entry_of_the_repository_is_either_packed_or_named_with_a_leading_slash():
     named = [line for line in (ROOT / ".difyignore").read_text().splitlines() if line and not line.startswith("#")]
-    unanchored = [line for line in named if not line.startswith("/") and line.rstrip("/") in {e.name for e in ROOT.iterdir()} - {"__pycache__"}]
+    unanchored = [
+        line
+        for line in named
+        if not line.startswith("/") and line.rstrip("/") in {e.name for e in ROOT.iterdir()} - {"__pycache__"}
+    ]
     assert unanchored == []
 
 
@@ -47,7 +99,13 @@ def test_the_whole_package_of_python_files_is_in(package):
 
 def test_an_inner_folder_named_like_an_ignored_one_is_still_packed(tmp_path):
     (tmp_path / ".difyignore").write_text((ROOT / ".difyignore").read_text())
-    for name in ("functions/main.py", "faas_toolkit/functions/a.py", "faas_toolkit/tests/a.py", "tests/a.py", "faas_toolkit/__pycache__/a.pyc"):
+    for name in (
+        "functions/main.py",
+        "faas_toolkit/functions/a.py",
+        "faas_toolkit/tests/a.py",
+        "tests/a.py",
+        "faas_toolkit/__pycache__/a.pyc",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     assert [str(name) for name in packed_files(tmp_path)] == ["faas_toolkit/functions/a.py", "faas_toolkit/tests/a.py"]
@@ -67,7 +125,10 @@ def test_no_blocked_folder_file_or_suffix():
 
 def _is_blocked(name: PurePosixPath) -> bool:
     return bool(
-        BLOCKED_FOLDERS & set(name.parts[:-1]) or name.name in BLOCKED_NAMES or name.name.startswith(".env") or name.suffix in BLOCKED_SUFFIXES
+        BLOCKED_FOLDERS & set(name.parts[:-1])
+        or name.name in BLOCKED_NAMES
+        or name.name.startswith(".env")
+        or name.suffix in BLOCKED_SUFFIXES
     )
 
 

@@ -1,4 +1,4 @@
-"""Manifest, provider and tools: the limits of Dify's daemon and SDK, four languages everywhere, and what the marketplace wants."""
+"""Manifest, provider and tools: the limits of Dify's daemon and SDK, four languages everywhere, what the marketplace wants."""
 
 import re
 from datetime import datetime
@@ -10,9 +10,27 @@ from tests.package.packing import ROOT
 
 LANGUAGES = ("en_US", "zh_Hans", "ja_JP", "pt_BR")
 TEXT_KEYS = frozenset(["label", "description", "human", "human_description", "help", "placeholder"])
-SOURCE_HOSTS = frozenset("github.com gitlab.com bitbucket.org gitee.com codeberg.org git.sr.ht".split())
+SOURCE_HOSTS = frozenset(["github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org", "git.sr.ht"])
 TAGS = frozenset(
-    "search image videos weather finance design travel social news medical productivity education business entertainment utilities rag other".split()
+    [
+        "search",
+        "image",
+        "videos",
+        "weather",
+        "finance",
+        "design",
+        "travel",
+        "social",
+        "news",
+        "medical",
+        "productivity",
+        "education",
+        "business",
+        "entertainment",
+        "utilities",
+        "rag",
+        "other",
+    ]
 )
 """Of both Dify and the SDK: `agent` and `trigger` break the upload."""
 SHARED_PARAMETERS = ("identity_token", "on_error")
@@ -113,7 +131,7 @@ def test_readme_is_english_names_the_source_and_the_four_things_a_reviewer_looks
     for word in ("setup", "usage", "credential", "connect"):
         assert word in readme.lower(), word
     user_part = readme.split("## Development")[0]
-    assert len(re.sub(r"```.*?```", "", user_part, flags=re.S).split()) < 500
+    assert len(re.sub(r"```.*?```", "", user_part, flags=re.DOTALL).split()) < 500
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
@@ -198,4 +216,6 @@ def test_shared_variables_are_the_same_on_every_tool_and_none_is_reserved(tools)
 
 def test_no_anchor_in_the_provider():
     """The daemon drops aliases there in silence."""
-    assert not re.search(r"^\s*[\w-]*:?\s*[&*]\w", (ROOT / "provider" / "faas_toolkit.yaml").read_text(encoding="utf-8"), re.M)
+    assert not re.search(
+        r"^\s*[\w-]*:?\s*[&*]\w", (ROOT / "provider" / "faas_toolkit.yaml").read_text(encoding="utf-8"), re.MULTILINE
+    )

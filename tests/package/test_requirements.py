@@ -74,7 +74,12 @@ def test_the_sdk_is_new_enough_for_the_marketplace():
 
 
 def third_party_imports():
-    files = [*(ROOT / "faas_toolkit").rglob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "provider").glob("*.py"), ROOT / "main.py"]
+    files = [
+        *(ROOT / "faas_toolkit").rglob("*.py"),
+        *(ROOT / "tools").glob("*.py"),
+        *(ROOT / "provider").glob("*.py"),
+        ROOT / "main.py",
+    ]
     names = set()
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -101,4 +106,4 @@ def test_nothing_that_dify_would_build_or_resolve_beside_the_dependencies():
 
 def test_development_requirements_include_those_of_the_plugin():
     text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
-    assert re.search(r"^-r requirements\.txt$", text, re.M)
+    assert re.search(r"^-r requirements\.txt$", text, re.MULTILINE)

@@ -13,7 +13,9 @@ TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities"]
 
 
 def environment(home, **settings):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "FAAS_TOOLKIT_", "INSTALL_METHOD"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "FAAS_TOOLKIT_", "INSTALL_METHOD"))
+    }
     return {**kept, "HOME": str(home), "PYTHONUNBUFFERED": "1", **settings}
 
 

@@ -35,7 +35,9 @@ def test_only_the_adapter_imports_gevent():
 
 def test_no_product_file_imports_what_is_for_development():
     for path in PRODUCT:
-        used = [f"{name_of(path)}:{line}" for module, line in imports(path) if any(is_within(module, room) for room in DEVELOPMENT)]
+        used = [
+            f"{name_of(path)}:{line}" for module, line in imports(path) if any(is_within(module, room) for room in DEVELOPMENT)
+        ]
         assert used == []
 
 
@@ -63,7 +65,8 @@ def test_http_clients_are_made_in_one_file():
         name_of(path)
         for path in PACKAGE
         for node in ast.walk(parsed(path))
-        if isinstance(node, ast.Call) and dotted(node.func) in ("httpx.Client", "httpx.HTTPTransport", "httpx.AsyncClient", "Client")
+        if isinstance(node, ast.Call)
+        and dotted(node.func) in ("httpx.Client", "httpx.HTTPTransport", "httpx.AsyncClient", "Client")
     }
     assert makers <= {OPENS_CLIENTS}
     shortcuts = {
@@ -71,7 +74,8 @@ def test_http_clients_are_made_in_one_file():
         for path in SHIPPED
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
-        and dotted(node.func) in {f"httpx.{verb}" for verb in ("get", "post", "put", "patch", "delete", "head", "request", "stream")}
+        and dotted(node.func)
+        in {f"httpx.{verb}" for verb in ("get", "post", "put", "patch", "delete", "head", "request", "stream")}
     }
     assert shortcuts == set()
 
@@ -97,7 +101,11 @@ def wired_strings(path):
     import re
 
     pattern = re.compile(r"faas_toolkit(\.\w+)+:\w+")
-    return [node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str) and pattern.fullmatch(node.value)]
+    return [
+        node.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and pattern.fullmatch(node.value)
+    ]
 
 
 def test_module_attribute_strings_stand_in_the_composition_root_only():
