@@ -1,8 +1,8 @@
 """Which files `dify plugin package` puts into the zip: the rules of .difyignore, read as the packer reads them.
 
 The packer (dify-plugin-daemon, decoder/fs.go) walks the folder, matches each path against Git's ignore patterns of the root
-file, and does not enter a directory that matches. It knows no negation; a pattern without a slash matches at every depth. `pathspec` has
-these rules.
+file, and does not enter a directory that matches. It knows no negation; a pattern without a slash matches at every depth.
+`pathspec` has these rules.
 """
 
 import os

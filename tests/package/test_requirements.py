@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.package.packing import ROOT
+from tests.rules.tree import files, parsed
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = {canonicalize_name(r.name): r for r in map(Requirement, PYPROJECT["project"]["dependencies"])}
@@ -73,26 +74,25 @@ def test_the_sdk_is_new_enough_for_the_marketplace():
     assert Version(bound.version) >= Version("0.9.0")
 
 
-def third_party_imports():
-    files = [
-        *(ROOT / "faas_toolkit").rglob("*.py"),
-        *(ROOT / "tools").glob("*.py"),
-        *(ROOT / "provider").glob("*.py"),
-        ROOT / "main.py",
-    ]
+def third_party_imports(*folders):
     names = set()
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in files(*folders):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.split(".")[0])
-    return names - sys.stdlib_module_names - {"faas_toolkit"}
+    third_party = names - sys.stdlib_module_names - {path.name.removesuffix(".py") for path in ROOT.iterdir()}
+    return {IMPORTED_AS.get(name, canonicalize_name(name)) for name in third_party}
 
 
 def test_what_the_package_imports_is_declared_and_what_is_declared_is_imported():
-    imported = {IMPORTED_AS.get(name, canonicalize_name(name)) for name in third_party_imports()}
-    assert imported == set(DECLARED)
+    assert third_party_imports("faas_toolkit", "tools", "provider", "endpoints", "main.py") == set(DECLARED)
+
+
+def test_what_development_imports_is_pinned():
+    pinned = set(pins("requirements.txt")) | set(pins("requirements-dev.txt"))
+    assert third_party_imports("workbench", "bench", "tests", "functions") <= pinned
 
 
 def test_nothing_that_dify_would_build_or_resolve_beside_the_dependencies():
