@@ -1,0 +1,33 @@
+"""What README.md tells people to type works."""
+
+import re
+
+from tests.package.packing import ROOT
+from workbench import catalog_file
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_minimal_catalog_is_accepted_as_it_stands():
+    (catalog,) = re.findall(r"```yaml\n(version: 1\n.*?)```", README, re.DOTALL)
+    assert list(catalog_file.findings(catalog)) == []
+
+
+def test_every_task_that_a_text_names_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    texts = [README, *(path.read_text(encoding="utf-8") for path in [ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])]
+    named = {task for text in texts for task in re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)}
+    assert {"demo", "test", "dev"} <= named
+    assert named <= targets
+
+
+def test_every_file_that_a_text_links_to_exists():
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_the_first_ten_lines_say_what_for_whom_and_what_the_demo_shows():
+    beginning = "\n".join(README.splitlines()[:10])
+    for words in ("**What.**", "**For whom.**", "**The demo**"):
+        assert words in beginning
