@@ -1,8 +1,6 @@
 """What is particular to SQLite: how a file is opened, how a transaction begins, and what its errors mean."""
 
-import contextlib
 import errno
-import os
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from sqlalchemy.engine import URL  # noqa: TID253 - same
 from sqlalchemy.engine.interfaces import DBAPIConnection  # noqa: TID253 - same
 
 from faas_toolkit.core.errors import Failure, Internal, Unavailable
+from faas_toolkit.state.private_file import make_private
 
 BUSY_MILLISECONDS = 2_000
 """How long a statement waits for another process's lock; short, because it holds one of two threads."""
@@ -43,14 +42,12 @@ _MEANINGS: dict[int, tuple[str, str, bool]] = {
 
 
 def open_engine(path: Path) -> Engine:
-    """An engine over the file, which only its owner may read; directories that are missing are made.
+    """An engine over the file, which only its owner may read; it is made where it is missing.
 
     Raises:
         OSError: the directory or the file cannot be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    make_private(path)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=NullPool,  # Database keeps its connections itself
