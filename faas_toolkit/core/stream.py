@@ -103,9 +103,11 @@ class Stream:
 
     def _finish(self, failure: Failure | None) -> None:
         self._end = End(failure, dict(self._usage()))
-        close = getattr(self._chunks, "close", None)
-        if close is not None:
-            close()
         callbacks, self._callbacks = self._callbacks, []
-        for callback in reversed(callbacks):  # innermost was added first; the outermost sees the end last
-            callback(self._end)
+        try:
+            close = getattr(self._chunks, "close", None)
+            if close is not None:
+                close()
+        finally:  # a source that cannot close itself must not keep a reservation or an audit row open
+            for callback in callbacks:  # the innermost was added first; the outermost sees the end last
+                callback(self._end)

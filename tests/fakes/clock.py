@@ -4,8 +4,8 @@
 class FakeClock:
     """A `core.clock.Clock` of which a test is the master.
 
-    `sleep` moves time at once and notes the wait in `slept`; `advance` moves both kinds of time. Negative steps are refused, as the
-    monotonic clock never goes back.
+    `sleep` moves time at once and notes the wait in `slept`; `advance` moves both kinds of time. Negative steps are refused,
+    as the monotonic clock never goes back.
     """
 
     def __init__(self, monotonic: float = 1_000.0, epoch: float = 1_790_000_000.0) -> None:

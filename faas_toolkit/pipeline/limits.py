@@ -1,0 +1,273 @@
+"""The arithmetic of limits: pure, in whole microseconds, without a clock.
+
+A period is cut into 64 parts. What may start now is the limit less everything in the last period, of which the oldest part
+counts whole; so no rolling period ever holds more than the limit, a burst up to the limit starts at once, and a saturated limit
+is used to 64/65 (98.4 %). (design.md §4 and model-routing.md §5.3.2 give the reasons and the measurements.)
+
+Places are given first come, first served: whoever cannot start now may book the first part ahead that has room, and nobody who
+comes later is placed before that. Therefore only the newest part can ever receive something, one running sum over the parts
+before it decides, and the space is constant however far ahead is booked.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from faas_toolkit.core.outbound import LimitLine, Measure
+
+PARTS = 64
+
+type Usage = Mapping[str, int] | Mapping[Measure, int]
+"""What was really used, by measure; other names in it are ignored."""
+
+
+def micros(seconds: float) -> int:
+    """Whole microseconds."""
+    return int(seconds * 1_000_000 + 0.5)
+
+
+class Rolling:
+    """How much happened in the last period: counts by part, and their running sum.
+
+    Args:
+        period: microseconds.
+        parts: in how many parts the period is cut; the part that is only half in the period counts whole.
+    """
+
+    __slots__ = ("counts", "memory", "newest", "parts", "used", "width")
+
+    def __init__(self, period: int, parts: int = PARTS) -> None:
+        self.parts = parts
+        self.width = max(1, -(-period // parts))  # rounded up: the parts together are never shorter than the period
+        self.memory = self.width * (parts + 2)
+        """Microseconds after which what was counted means nothing any more."""
+        self.newest = 0
+        self.used = 0
+        self.counts: dict[int, int] = {}  # in the order of time, as only the newest part is ever added
+
+    def advance(self, now: int) -> None:
+        """Moves on to the part of `now`, if that is newer; touches only the parts that expire by it."""
+        part = now // self.width
+        if part <= self.newest:
+            return
+        self.newest = part
+        oldest = part - self.parts
+        counts = self.counts
+        while counts:
+            first = next(iter(counts))
+            if first >= oldest:
+                break
+            # The default is for a settlement that the garbage collector ran in between.
+            self.used -= counts.pop(first, 0)
+
+    def add(self, now: int, amount: int) -> int:
+        """Counts in the part of `now`, or in the newest if that is later; returns the part."""
+        self.advance(now)
+        self.counts[self.newest] = self.counts.get(self.newest, 0) + amount
+        self.used += amount
+        return self.newest
+
+    def change(self, part: int, difference: int) -> None:
+        """Charges or gives back in the part where something was counted; nothing where that has expired."""
+        if part in self.counts:
+            self.counts[part] += difference
+            self.used += difference
+
+
+class Ring(Rolling):
+    """One line of a limit that has a period."""
+
+    __slots__ = ("limit", "line", "quiet_since")
+
+    def __init__(self, line: LimitLine, now: int) -> None:
+        super().__init__(micros(line.per))
+        self.line = line
+        self.limit = line.limit
+        """The stated limit, or what it has grown to."""
+        self.quiet_since = now
+
+    def restate(self, line: LimitLine) -> None:
+        """Takes over a changed line of the same measure and period; what was counted stays counted."""
+        self.line = line
+        self.limit = min(max(self.limit, line.limit), line.adapt_to or line.limit)
+
+    def earliest(self, weight: int, now: int) -> int | None:
+        """The first moment from `now` on that has room for the weight behind everything booked before; None: never."""
+        if self.line.adapt_to is not None:
+            self._grow(now)
+        self.advance(now)
+        excess = self.used + weight - self.limit
+        first = self.newest
+        if excess > 0:
+            for part, count in self.counts.items():
+                excess -= count
+                if excess <= 0:
+                    first = max(first, part + self.parts + 1)
+                    break
+            else:
+                return None
+        return max(now, first * self.width)
+
+    def follow(self, part: int, weight: int, now: int) -> int | None:
+        """Moves a booking whose caller woke up late; None where its part has expired under later bookings.
+
+        It may start now and is counted in the newest part: nothing can be placed before that one any more, and what stands
+        there was placed while this booking was counted too, so no rolling period gets more than it had room for.
+        """
+        if part >= now // self.width:
+            return part
+        self.advance(now)
+        if part not in self.counts:
+            return None
+        self.change(part, -weight)
+        return self.add(now, weight)
+
+    def shrink(self, now: int) -> None:
+        """Answers a 429: halves what was grown, never below the stated limit."""
+        self.limit = max(self.line.limit, self.limit // 2)
+        self.quiet_since = now
+
+    def _grow(self, now: int) -> None:
+        """Grows by 5 % for each full period without a 429, up to `adapt_to`."""
+        period = micros(self.line.per)
+        highest = self.line.adapt_to or self.limit
+        while self.limit < highest and now - self.quiet_since >= period:
+            self.limit = min(highest, self.limit + max(1, self.limit // 20))
+            self.quiet_since += period
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What one call has taken from all lines of its target."""
+
+    start: int
+    expires: int
+    """After this the holder counts as dead: it is no longer in flight, and what it spent stays spent."""
+    bookings: list[tuple[Ring, int, int]]
+    """Ring, part, weight."""
+    turn: int = 0
+    """Of the breaker, when it let the call through."""
+
+
+@dataclass(slots=True)
+class Place:
+    """The reply to a reservation."""
+
+    outcome: Literal["reserved", "too_late", "full", "never"]
+    start: int
+    """When the call may start; where it was refused, when asking again makes sense."""
+    line: LimitLine | None
+    """The line that decided; None where no line did."""
+
+
+class Limits:
+    """All lines of one target, decided together: all or none."""
+
+    __slots__ = ("_first_expiry", "in_flight", "lines", "memory", "pending", "rings")
+
+    def __init__(self, lines: tuple[LimitLine, ...], now: int) -> None:
+        self.lines: tuple[LimitLine, ...] = ()
+        self.rings: tuple[Ring, ...] = ()
+        self.in_flight: LimitLine | None = None
+        """The tightest line of `concurrency`."""
+        self.memory = 0
+        """Microseconds for which the longest line remembers what was booked."""
+        self.pending: dict[str, Reservation] = {}
+        self._first_expiry: float = math.inf  # never later than the first expiry in `pending`
+        self.restate(lines, now)
+
+    def restate(self, lines: tuple[LimitLine, ...], now: int) -> None:
+        """Takes over the lines of a changed catalog; a line of the same measure and period keeps what it has counted."""
+        kept = {(ring.line.of, ring.line.per): ring for ring in self.rings}
+        rings = []
+        for line in lines:
+            if line.of == "concurrency":
+                continue
+            ring = kept.pop((line.of, line.per), None) or Ring(line, now)
+            ring.restate(line)
+            rings.append(ring)
+        self.lines, self.rings = lines, tuple(rings)
+        self.memory = max((ring.memory for ring in rings), default=0)
+        caps = [line for line in lines if line.of == "concurrency"]
+        self.in_flight = min(caps, key=lambda line: line.limit) if caps else None
+
+    def reserve(
+        self, reservation: str, cost: Mapping[Measure, int], *, now: int, earliest: int, latest: int, lease: int
+    ) -> Place:
+        """Books one call on all lines, at the first moment that suits them all.
+
+        Args:
+            reservation: names it for `settle`.
+            cost: the weight on each measure; 1 where nothing is said.
+            now: microseconds, like all times here.
+            earliest: not before this.
+            latest: rather not at all than after this.
+            lease: how long after its start the holder counts as alive.
+        """
+        self._forget_expired(now)
+        if self.in_flight is not None and len(self.pending) >= self.in_flight.limit:
+            return Place("full", int(self._first_expiry), self.in_flight)
+        start, deciding = earliest, None
+        for ring in self.rings:
+            due = ring.earliest(cost.get(ring.line.of, 1), now)
+            if due is None:
+                return Place("never", now, ring.line)
+            if due > start:
+                start, deciding = due, ring.line
+        if start > latest:
+            return Place("too_late", start, deciding)
+        bookings = []
+        for ring in self.rings:
+            weight = cost.get(ring.line.of, 1)
+            bookings.append((ring, ring.add(start, weight), weight))
+        self.pending[reservation] = Reservation(start, start + lease, bookings)
+        self._first_expiry = min(self._first_expiry, start + lease)
+        return Place("reserved", start, deciding)
+
+    def due(self, reservation: str, now: int) -> int | None:
+        """When a booked call may start; None where it woke so late that its place is gone (then `settle` and reserve anew)."""
+        held = self.pending.get(reservation)
+        if held is None:
+            return None
+        if now < held.start:
+            return held.start
+        for index, (ring, part, weight) in enumerate(held.bookings):
+            later = ring.follow(part, weight, now)
+            if later is None:
+                return None
+            held.bookings[index] = (ring, later, weight)
+        return now
+
+    def settle(self, reservation: str, usage: Usage, give_back: Collection[Measure] = ()) -> Reservation | None:
+        """Charges what was really used, in the parts where it was reserved; debt is allowed. Only the first time counts.
+
+        Args:
+            reservation: as in `reserve`.
+            usage: what was really used; a measure that is missing stays as it was reserved.
+            give_back: measures of which nothing was used.
+
+        Returns:
+            The reservation, or None where it was settled before or its holder counted as dead.
+        """
+        held = self.pending.pop(reservation, None)
+        if held is None:
+            return None
+        for ring, part, weight in held.bookings:
+            measure = ring.line.of
+            used = 0 if measure in give_back else usage.get(measure, weight)
+            if used != weight:
+                ring.change(part, used - weight)
+        return held
+
+    def refused(self, now: int) -> None:
+        """The target answered 429: lines that have grown become smaller."""
+        for ring in self.rings:
+            ring.shrink(now)
+
+    def _forget_expired(self, now: int) -> None:
+        if now < self._first_expiry:
+            return
+        for reservation in [name for name, held in self.pending.items() if held.expires <= now]:
+            del self.pending[reservation]
+        self._first_expiry = min((held.expires for held in self.pending.values()), default=math.inf)
