@@ -1,0 +1,179 @@
+"""The one HTTP client: every request passes the guard, has a deadline, and every failure becomes one of ours."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import httpx
+
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
+from faas_toolkit.net.config import Tls
+from faas_toolkit.net.egress import EgressGuard
+
+CONNECT_SECONDS = 5.0
+
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+"""The request never left, so it may be repeated whatever it does."""
+
+UNKNOWN = (
+    httpx.ReadTimeout,
+    httpx.ReadError,
+    httpx.WriteTimeout,
+    httpx.WriteError,
+    httpx.CloseError,
+    httpx.RemoteProtocolError,
+    httpx.TimeoutException,
+    httpx.NetworkError,
+    httpx.ProtocolError,
+    httpx.TransportError,
+)
+"""The request was on its way; whether it did anything is not known."""
+
+UNREADABLE = (
+    httpx.DecodingError,
+    httpx.TooManyRedirects,
+    httpx.HTTPStatusError,
+    httpx.RequestError,
+    httpx.HTTPError,
+    httpx.StreamError,
+)
+"""There was an answer, and it cannot be used."""
+
+type HardLimit = Callable[[float], AbstractContextManager[object]]
+"""Ends what runs inside after so many seconds with `TimeoutError`, also where a peer sends one byte a second."""
+
+
+class HttpClient:
+    """Sends requests.
+
+    Args:
+        guard: decides what may be opened.
+        transport: how bytes travel; None: the pooled one, made on first use. Tests inject `httpx.MockTransport`.
+        hard_limit: see `HardLimit`; the default leaves it to the timeouts of the sockets.
+    """
+
+    def __init__(
+        self, *, guard: EgressGuard, transport: httpx.BaseTransport | None = None, hard_limit: HardLimit = nullcontext
+    ) -> None:
+        self._guard = guard
+        self._transport = transport
+        self._hard_limit = hard_limit
+
+    def send(
+        self, request: httpx.Request, deadline: Deadline, *, what: str, max_bytes: int, tls: Tls | None = None
+    ) -> httpx.Response:
+        """The response, read whole. Redirects are not followed.
+
+        Args:
+            request: what to send.
+            deadline: bounds everything, the resolving of the name included.
+            what: names the target in failures; a secret has no place in it.
+            max_bytes: of the body, as sent and as unpacked.
+            tls: the target's own wishes.
+
+        Raises:
+            Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see the tables above.
+        """
+        deadline.require(what, sent=False)
+        sent = False
+        try:
+            with self._hard_limit(deadline.remaining()):
+                route = self._guard.route(str(request.url))
+                left = max(deadline.remaining(), 0.001)
+                request.extensions = {
+                    **request.extensions,
+                    "route": route,
+                    "tls": tls,
+                    "timeout": {"connect": min(CONNECT_SECONDS, left), "read": left},
+                }
+                sent = True
+                return self._read(self._open().handle_request(request), deadline, what, max_bytes)
+        except Failure:
+            raise
+        except TimeoutError as error:
+            raise _timed_out(what, sent=sent) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise translate(error, what) from error
+
+    def reach(self, url: str) -> None:
+        """Checks that the guard lets a URL through and its name resolves. Raises `Blocked` or `Unavailable`."""
+        self._guard.route(url)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _open(self) -> httpx.BaseTransport:
+        if self._transport is None:
+            from faas_toolkit.net.transport import PooledTransport
+
+            self._transport = PooledTransport()
+        return self._transport
+
+    def _read(self, response: httpx.Response, deadline: Deadline, what: str, max_bytes: int) -> httpx.Response:
+        body = bytearray()
+        try:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > max_bytes or response.num_bytes_downloaded > max_bytes:
+                    raise TooLarge(f"{what} answered more than {max_bytes:,} bytes.", hint="Ask it for less.")
+                deadline.require(what, sent=True)
+        finally:
+            response.close()
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DESCRIBES_WIRE]
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+
+
+_DESCRIBES_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
+
+
+def translate(error: Exception, what: str) -> Failure:
+    """The failure for one of httpx's exceptions."""
+    if isinstance(error, NOT_SENT):
+        return _not_reached(error, what)
+    if isinstance(error, UNKNOWN):
+        return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
+    return BadResponse(f"{what} answered something that cannot be read.")
+
+
+def _not_reached(error: Exception, what: str) -> Failure:
+    text = str(error).lower()
+    if "protocol version" in text or "unsupported protocol" in text or "protocol_version" in text:
+        return Unavailable(
+            f"{what} does not speak TLS 1.3.",
+            hint='If it cannot be upgraded, write `tls: {minimum: "1.2"}` at this target in the catalog.',
+            retryable=False,
+            not_executed=True,
+        )
+    if "certificate" in text:
+        return Unavailable(
+            f"The certificate of {what} is not valid for its name or not signed by a known authority.",
+            hint="Renew it, or give its authority as `tls: {ca: …}` at this target in the catalog.",
+            retryable=False,
+            not_executed=True,
+        )
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
+        return Blocked(
+            f"The request to {what} cannot be sent as it is written.", hint="Check its address and headers in the catalog."
+        )
+    slow = " in time" if isinstance(error, httpx.TimeoutException) else ""
+    return Unavailable(f"{what} cannot be reached{slow}.", not_executed=True)
+
+
+def _timed_out(what: str, *, sent: bool) -> Failure:
+    if sent:
+        return TimeoutUnknown(f"{what} did not answer in time; whether it did its work is not known.")
+    return Unavailable(f"{what} could not be reached in time.", not_executed=True)
+
+
+def _broke_off(what: str) -> Failure:
+    return TimeoutUnknown(f"The connection to {what} broke before its answer was complete; whether it did its work is not known.")
