@@ -1,0 +1,1 @@
+"""Functions of the workspace: `function_call`."""

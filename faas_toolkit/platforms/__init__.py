@@ -1,0 +1,1 @@
+"""How one function is invoked: one file for each FaaS platform."""

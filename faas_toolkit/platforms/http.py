@@ -1,0 +1,88 @@
+"""Any function behind an address: POST of JSON with a signature or credentials. Serves most platforms' HTTP triggers."""
+
+import base64
+import json
+
+import httpx
+from pydantic import Field
+
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.net.config import Auth, Section, Tls
+from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.signing import standard_webhooks
+from faas_toolkit.platforms.answer import data_of, require_success
+from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
+
+
+class HttpTarget(Section):
+    """Where the function is."""
+
+    url: str = Field(min_length=8, max_length=2_000)
+
+
+class HttpPlatform:
+    """One function behind an address.
+
+    Args:
+        name: the function's name in the catalog.
+        target: where it is.
+        auth: how it knows us; None: not at all.
+        tls: the target's wishes.
+        client: the HTTP client.
+        now: epoch seconds.
+    """
+
+    def __init__(self, *, name: str, target: HttpTarget, auth: Auth | None, tls: Tls, client: HttpClient, now: Now) -> None:
+        self._what = f"Function {name!r}"
+        self._key = f"functions.{name}.auth"
+        self._target = target
+        self._auth = auth
+        self._tls = tls
+        self._client = client
+        self._now = now
+
+    def invoke(self, invocation: Invocation, deadline: Deadline) -> InvocationResult:
+        """Posts the payload; the signature is made anew on each attempt, its message id stays."""
+        body = json.dumps(invocation.payload, ensure_ascii=False).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": "faas-toolkit",
+            "Idempotency-Key": invocation.message_id,
+            "traceparent": traceparent(invocation),
+            **self._proof(invocation, body),
+        }
+        request = httpx.Request("POST", self._target.url, headers=headers, content=body)
+        response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
+        require_success(response, self._what, self._key, self._now())
+        return InvocationResult(
+            data=data_of(response, self._what), status=response.status_code, request_id=response.headers.get("x-request-id")
+        )
+
+    def check(self, deadline: Deadline) -> str:
+        """Whether something serves at the address: any answer to HEAD counts, and nothing is run."""
+        request = httpx.Request("HEAD", self._target.url, headers={"User-Agent": "faas-toolkit"})
+        response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
+        return f"answers (HTTP {response.status_code} to HEAD)"
+
+    def _proof(self, invocation: Invocation, body: bytes) -> dict[str, str]:
+        if self._auth is None:
+            return {}
+        headers: dict[str, str] = {}
+        if self._auth.bearer is not None:
+            headers["Authorization"] = f"Bearer {self._auth.bearer.get_secret_value()}"
+        if self._auth.basic is not None:
+            pair = f"{self._auth.basic.username}:{self._auth.basic.password.get_secret_value()}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        if self._auth.header is not None:
+            headers[self._auth.header.name] = self._auth.header.value.get_secret_value()
+        if self._auth.standard_webhook is not None:
+            secret = self._auth.standard_webhook.get_secret_value()
+            headers |= standard_webhooks.sign(secret, message_id=invocation.message_id, timestamp=int(self._now()), body=body)
+        return headers
+
+
+def traceparent(invocation: Invocation) -> str:
+    """W3C Trace Context, version 00: the call's trace, one span for each message."""
+    return f"00-{invocation.trace_id.rjust(32, '0')[-32:]}-{invocation.message_id.encode().hex().rjust(16, '0')[-16:]}-01"
