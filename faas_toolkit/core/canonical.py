@@ -2,10 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from datetime import date, time
+from decimal import Decimal
+from uuid import UUID
 
 
 def canonical_json(value: object) -> str:
-    """Compact JSON with sorted keys; NaN and infinities are refused (`ValueError`)."""
+    """Compact JSON with sorted keys.
+
+    Raises:
+        ValueError: it holds NaN or an infinity.
+        TypeError: it holds what has no spelling of its own; an object's address would make equal values differ.
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
 
 
@@ -15,8 +24,12 @@ def digest(value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if hasattr(value, "isoformat"):
+        return sorted(value, key=canonical_json)
+    if isinstance(value, (date, time)):
         return value.isoformat()
-    return str(value)
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} has no canonical spelling")

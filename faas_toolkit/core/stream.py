@@ -5,6 +5,7 @@ before anything was asked. So a streaming source returns only after its first co
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from faas_toolkit.core.errors import Cancelled, Failure, Internal
@@ -40,15 +41,20 @@ class Stream:
         self._usage = usage
         self._callbacks: list[OnEnd] = []
         self._end: End | None = None
+        self._ending = False
         self._end_delivered = False
 
     @classmethod
     def primed(cls, chunks: Iterator[str], *, usage: Callable[[], Mapping[str, int]] = dict) -> "Stream":
         """A stream whose first content chunk is already here; an earlier failure is raised as an ordinary exception."""
-        for chunk in chunks:
-            if chunk:
-                return cls(chunks, first=(chunk,), usage=usage)
-        return cls(iter(()), usage=usage)
+        try:
+            for chunk in chunks:
+                if chunk:
+                    return cls(chunks, first=(chunk,), usage=usage)
+        except BaseException:
+            _close(chunks)
+            raise
+        return cls(chunks, usage=usage)
 
     @property
     def ended(self) -> End | None:
@@ -72,7 +78,7 @@ class Stream:
             return self._first.pop(0)
         if self._end is None:
             chunk = self._pull()
-            if chunk is not None:
+            if chunk is not None and self._end is None:  # closed by another greenlet meanwhile: the chunk is given up
                 return chunk
         if self._end_delivered:
             raise StopIteration
@@ -90,24 +96,45 @@ class Stream:
             broken = Internal("The stream broke inside the toolkit.")
             broken.__cause__ = error
             self._finish(broken)
+        except BaseException:  # a killed greenlet or a gevent.Timeout: without this the next read would look like a good end
+            self._finish(Cancelled("The reader was stopped before the stream's end."))
+            raise
         return None
 
     def close(self) -> None:
         """Ends the stream; idempotent. What was not read is given up."""
-        if self._end is None:
-            self._finish(Cancelled("The reader closed the stream before its end."))
+        self._finish(Cancelled("The reader closed the stream before its end."))
 
     def __del__(self) -> None:
         """A stream nobody closed still settles."""
-        self.close()
+        if hasattr(self, "_end_delivered"):
+            self.close()
 
     def _finish(self, failure: Failure | None) -> None:
-        self._end = End(failure, dict(self._usage()))
+        if self._ending:
+            return
+        self._ending = True  # before anything that may let another greenlet run
+        usage = _close_and_measure(self._chunks, self._usage)
+        self._end = End(failure, usage)
         callbacks, self._callbacks = self._callbacks, []
-        try:
-            close = getattr(self._chunks, "close", None)
-            if close is not None:
-                close()
-        finally:  # a source that cannot close itself must not keep a reservation or an audit row open
-            for callback in callbacks:  # the innermost was added first; the outermost sees the end last
-                callback(self._end)
+        with ExitStack() as all_of_them:  # each is called, whatever the others raise
+            for callback in reversed(callbacks):  # the stack turns it round: innermost first, so the outermost sees all settled
+                all_of_them.callback(callback, self._end)
+
+
+def _close_and_measure(chunks: Iterator[str], usage: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
+    """Closes the source, then asks it: what stands further in has settled by then.
+
+    Neither may keep a reservation or an audit row open, so their errors are given up: how the stream ended is known already.
+    """
+    with suppress(Exception):
+        _close(chunks)
+    with suppress(Exception):
+        return dict(usage())
+    return {}
+
+
+def _close(chunks: Iterator[str]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,140 @@
+"""Values from outside: showing them in a message, parsing them, and refusing what cannot be stored or sent."""
+
+import difflib
+import json
+import math
+import reprlib
+from collections.abc import Iterable, Mapping
+
+from faas_toolkit.core.errors import InvalidInput, TooLarge
+
+MAX_JSON_BYTES = 1_000_000
+_MAX_DEPTH = 64
+_MAX_INTEGER_BITS = 1_023
+"""What a double can hold; Python alone goes further, and then fails on printing it."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant, if one is close."""
+    close = difflib.get_close_matches(name[:100], list(names), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def printable(value: object, limit: int = 60) -> str:
+    """A short form of an untrusted value that is safe inside a message: no control characters, no lone surrogates."""
+    text = value if isinstance(value, str) else _represented(value)
+    shown = "".join(c if c.isprintable() else "�" for c in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[:limit] + "…"
+
+
+def _represented(value: object) -> str:
+    try:
+        return reprlib.repr(value)  # bounded in depth and width
+    except Exception:  # noqa: BLE001 - a foreign object's repr may raise anything; a whole number of 5,000 digits does
+        return type(value).__name__
+
+
+def json_size(value: object) -> int:
+    """Bytes of the value as compact UTF-8 JSON; what JSON cannot say (a file) counts as nothing."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_mapping_or_nothing)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _mapping_or_nothing(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else None
+
+
+def require_clean_text(text: str, what: str, max_chars: int) -> str:
+    """The text itself, if it can be stored and sent anywhere.
+
+    Raises:
+        TooLarge: longer than `max_chars` characters.
+        InvalidInput: it holds a lone surrogate or a null character.
+    """
+    if len(text) > max_chars:
+        raise TooLarge(f"{what} has {len(text):,} characters; at most {max_chars:,} are taken.", hint=f"Shorten {what}.")
+    if "\0" in text:
+        raise InvalidInput(f"{what} holds a null character (U+0000); remove it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{what} holds half of a character (a lone surrogate, U+{ord(text[error.start]):04X}) at position {error.start};"
+            " send whole characters."
+        ) from error
+    return text
+
+
+def parse_json(text: str, what: str) -> object:
+    """The JSON value in a text of at most 1 MB of UTF-8; NaN and infinities are refused.
+
+    Raises:
+        TooLarge: above the bound.
+        InvalidInput: not JSON; the message says where.
+    """
+    require_clean_text(text, what, MAX_JSON_BYTES)
+    if len(text.encode()) > MAX_JSON_BYTES:
+        raise TooLarge(f"{what} is larger than 1 MB of JSON.", hint=f"Send less in {what}.")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            " Write keys and texts in double quotes."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"{what} is not JSON that can be used: it holds NaN, Infinity, a number of thousands of digits,"
+            " or is nested too deeply."
+        ) from error
+    require_clean_value(value, what)
+    return value
+
+
+def require_clean_value(value: object, what: str) -> None:
+    """Checks every text, key and number inside a value.
+
+    Raises:
+        InvalidInput: a lone surrogate, a null character, NaN or an infinity, something JSON cannot say, or 64 levels.
+        TooLarge: a text above 1 MB, or more than a million values.
+    """
+    pending: list[tuple[object, int]] = [(value, 0)]
+    seen = 0
+    while pending:
+        item, depth = pending.pop()
+        seen += 1
+        if depth > _MAX_DEPTH:
+            raise InvalidInput(f"{what} is nested deeper than {_MAX_DEPTH} levels.")
+        if seen > MAX_JSON_BYTES:  # also ends on values that hold one inner list a great many times
+            raise TooLarge(f"{what} holds more than a million values.", hint=f"Send less in {what}.")
+        if isinstance(item, Mapping):
+            _require_text_keys(item, what)
+            pending.extend((inner, depth + 1) for inner in item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend((inner, depth + 1) for inner in item)
+        else:
+            _require_clean_scalar(item, what)
+
+
+def _require_text_keys(mapping: Mapping[object, object], what: str) -> None:
+    for key in mapping:
+        if not isinstance(key, str):
+            raise InvalidInput(f"{what} holds the key {printable(key)}, which is not a text; JSON takes only texts as keys.")
+        require_clean_text(key, f"A key in {what}", MAX_JSON_BYTES)
+
+
+def _require_clean_scalar(item: object, what: str) -> None:
+    if isinstance(item, str):
+        require_clean_text(item, f"A text in {what}", MAX_JSON_BYTES)
+    elif isinstance(item, float):
+        if not math.isfinite(item):
+            raise InvalidInput(f"{what} holds {item}, which JSON cannot say; use null or a number.")
+    elif isinstance(item, int):
+        if item.bit_length() > _MAX_INTEGER_BITS:
+            raise InvalidInput(f"{what} holds a whole number of more than 300 digits; send it as a text.")
+    elif item is not None:
+        raise InvalidInput(f"{what} holds a {type(item).__name__}, which JSON cannot say.")
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(name)
