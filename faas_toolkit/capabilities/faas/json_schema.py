@@ -1,7 +1,7 @@
 """JSON Schema of functions: checked when the catalog is loaded, applied to what models send, never able to hang the process.
 
-Two things of the library are replaced. Patterns run on a linear-time engine, since a catalog is written by a tenant and read by the
-one thread of all workspaces. And references stay inside the document: the library would otherwise fetch addresses.
+Two things of the library are replaced. Patterns run on a linear-time engine, since a catalog is written by a tenant and read by
+the one thread of all workspaces. And references stay inside the document: the library would otherwise fetch addresses.
 """
 
 import json
