@@ -1,0 +1,1 @@
+"""What the toolkit can do; one slice for each family, none of which imports another."""

@@ -1,0 +1,121 @@
+"""An inverted index over terms that `analysis` made, kept in SQLite's FTS5 beside the rows.
+
+FTS5 gets finished terms and splits only at spaces. An index holds what can be computed again from the rows, so it is no part of
+the history of the tables: `prepare` makes it where it is missing.
+
+Each term carries the number of the area (one workspace's data) it belongs to, so that a search reads no posting of another area,
+neither to match nor to rank nor to count.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
+
+DOCUMENT_BITS = 40
+MAX_AREA = 1 << (62 - DOCUMENT_BITS)
+
+_MAX_TERMS = 256
+"""Of one query; FTS5 parses an expression recursively and refuses very long ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document found; a larger score is better (BM25)."""
+
+    document: int
+    score: float
+
+
+class TextIndex:
+    """Documents of several columns, found by terms.
+
+    Args:
+        name: the table's name; a new layout needs a new name.
+        weights: how much a hit in each column counts.
+    """
+
+    def __init__(self, name: str, weights: Mapping[str, float]) -> None:
+        self._columns = tuple(weights)
+        columns = ", ".join(self._columns)
+        places = ", ".join("?" for _ in self._columns)
+        factors = ", ".join(f"{weight:g}" for weight in weights.values())
+        # The ascii tokeniser takes every character beyond ASCII as part of a term, whatever Unicode version SQLite knows.
+        self._create = (
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({columns}, tokenize=\"ascii tokenchars '_'\")",
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name}_terms USING fts5vocab({name}, 'row')",
+        )
+        self._insert = f"INSERT INTO {name} (rowid, {columns}) VALUES (?, {places})"  # noqa: S608 - our own names
+        self._delete = f"DELETE FROM {name} WHERE rowid = ?"  # noqa: S608 - same
+        self._select = (
+            f"SELECT rowid, bm25({name}, {factors}) AS score FROM {name} WHERE {name} MATCH ? AND rowid BETWEEN ? AND ?"  # noqa: S608 - same
+            " ORDER BY score, rowid LIMIT ?"
+        )
+        self._count = f"SELECT doc FROM {name}_terms WHERE term = ?"  # noqa: S608 - same
+
+    def prepare(self, connection: Connection) -> None:
+        """Makes the index where it is missing."""
+        for statement in self._create:
+            connection.exec_driver_sql(statement)
+
+    def add(self, connection: Connection, area: int, documents: Iterable[tuple[int, Mapping[str, Sequence[str]]]]) -> None:
+        """Adds documents (number below 2^40, terms by column); a number must be free."""
+        rows = [
+            (_rowid(area, number), *(_text(area, columns.get(name, ())) for name in self._columns))
+            for number, columns in documents
+        ]
+        if rows:
+            connection.exec_driver_sql(self._insert, rows)
+
+    def remove(self, connection: Connection, area: int, documents: Iterable[int]) -> None:
+        """Removes documents; those that are not there do no harm."""
+        rows = [(_rowid(area, number),) for number in documents]
+        if rows:
+            connection.exec_driver_sql(self._delete, rows)
+
+    def find(
+        self,
+        connection: Connection,
+        area: int,
+        terms: Sequence[str],
+        *,
+        match: Literal["all", "any"],
+        columns: Iterable[str] | None = None,
+        within: tuple[int, int] = (0, (1 << DOCUMENT_BITS) - 1),
+        limit: int,
+    ) -> list[Hit]:
+        """The best documents that hold all, or any, of the terms in these columns, best first; ties by number.
+
+        `within` gives the first and the last document number to look at.
+        """
+        chosen = tuple(self._columns if columns is None else columns)
+        if not terms or not chosen:
+            return []
+        operator = " AND " if match == "all" else " OR "
+        expression = operator.join(f'"{area}_{term}"' for term in terms[:_MAX_TERMS])
+        if len(chosen) < len(self._columns):
+            expression = f"{{{' '.join(chosen)}}} : ({expression})"
+        first, last = within
+        parameters = (expression, _rowid(area, first), _rowid(area, last), limit)
+        rows = connection.exec_driver_sql(self._select, parameters)
+        return [Hit(rowid & ((1 << DOCUMENT_BITS) - 1), -score) for rowid, score in rows]
+
+    def rarest(self, connection: Connection, area: int, terms: Sequence[str], keep: int) -> list[str]:
+        """Those terms that fewest documents hold, rarest first; terms that no document holds are left out."""
+        counted = []
+        for term in terms:
+            documents = connection.exec_driver_sql(self._count, (f"{area}_{term}",)).scalar()
+            if documents:
+                counted.append((documents, term))
+        return [term for _, term in sorted(counted)[:keep]]
+
+
+def _rowid(area: int, document: int) -> int:
+    if not 0 <= area < MAX_AREA or not 0 <= document < 1 << DOCUMENT_BITS:
+        raise ValueError(f"area {area} or document {document} is out of range")
+    return area << DOCUMENT_BITS | document
+
+
+def _text(area: int, terms: Sequence[str]) -> str:
+    return " ".join(f"{area}_{term}" for term in terms)
