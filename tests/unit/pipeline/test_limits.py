@@ -327,10 +327,33 @@ def test_a_debt_delays_exactly_those_who_come_after_it(line, steps):
         model.play(step)
 
 
+def test_a_late_start_is_counted_when_it_started():
+    limits = Limits((LimitLine("requests", 1, 6.4),), 0)  # a part is 0.1 s
+    reserve(limits, "a", 0)
+    booked = reserve(limits, "b", 0, patience=60 * SECOND).start
+    assert booked == 6_500_000
+    assert limits.due("b", booked - 1) == booked
+    late = booked + SECOND
+    assert limits.due("b", late) == late
+    assert reserve(limits, "c", late, patience=60 * SECOND).start == late + 6_500_000
+
+
+def test_who_wakes_after_a_whole_period_has_lost_the_place():
+    limits = Limits((LimitLine("requests", 1, 6.4),), 0)
+    reserve(limits, "a", 0)
+    booked = reserve(limits, "b", 0, patience=60 * SECOND).start
+    reserve(limits, "c", 0, patience=60 * SECOND)
+    assert limits.due("b", booked + SECOND) is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, 6),
-    st.lists(st.tuples(st.integers(0, 300_000), st.integers(0, 200_000)), min_size=1, max_size=60),
+    st.lists(
+        st.tuples(st.one_of(st.integers(0, 50_000), st.integers(0, 1_500_000)), st.sampled_from([0, 20_000, 90_000, 200_000])),
+        min_size=1,
+        max_size=60,
+    ),
     st.integers(0, 5 * SECOND),
 )
 def test_callers_who_wake_late_never_exceed_the_limit(limit, callers, patience):
