@@ -1,0 +1,360 @@
+"""From a text to a plain value that knows where each part of it stood.
+
+JSON, and YAML in block or flow style, mean the same: scalars are read as YAML 1.2's core schema reads them (which contains
+JSON's), so `yes`, `on` and dates are texts and `on:` is a key. PyYAML's own rules are those of YAML 1.1.
+Sizes, depth, count of values and expansion of aliases are bounded, because a catalog is written by a tenant.
+Reading 400 lines takes about 6 ms, the largest document that the bounds let through about 0.25 s (measured with libyaml).
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from faas_toolkit.catalog.findings import FoundAt, Mark, Path
+from faas_toolkit.core.schema import printable
+
+MAX_CHARS = 1_000_000
+MAX_VALUES = 50_000
+"""Keys and values in all, those behind aliases counted each time."""
+MAX_DEPTH = 40
+
+ENCODE = "python -m workbench catalog encode FILE"
+
+_CORE = "tag:yaml.org,2002:"
+_CORE_SCHEMA = (  # YAML 1.2.2 §10.3.2
+    ("null", re.compile(r"~|null|Null|NULL|"), ("~", "n", "N", "")),
+    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), tuple("tTfF")),
+    ("int", re.compile(r"[-+]?[0-9]+"), tuple("-+0123456789")),
+    (
+        "float",
+        re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+        tuple("-+.0123456789"),
+    ),
+)
+_TOKENS = re.compile(r"[\"'\[\]{}]|(?<![\w.-])[\w.-]{1,64}:(?=\s|$)")
+"""Quotes, brackets, and what looks like a key; linear in the length of the text."""
+_PYTHON_TAG = "python/"
+
+
+@dataclass(slots=True)
+class Document:
+    """A value of mappings, lists and scalars, with the places of its parts."""
+
+    value: Any
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    """Where the key of each path stands."""
+    values: dict[Path, Mark] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
+    """Each plain scalar that is not a text, as it was written, e.g. `1.10`."""
+    problems: list[FoundAt] = field(default_factory=list)
+    """What is wrong with the text itself, e.g. a key that stands twice."""
+
+    def mark(self, path: Path, *, at_key: bool = False) -> Mark | None:
+        """The place of a path, or of the nearest thing above it that has one."""
+        first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
+        while path and path not in first and path not in second:
+            path = path[:-1]
+        return first.get(path) or second.get(path)
+
+
+class SyntaxProblem(Exception):
+    """The text cannot be read at all."""
+
+    def __init__(self, message: str, hint: str = "", mark: Mark | None = None) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.mark = message, hint, mark
+
+
+def read_document(text: str) -> Document:
+    """The document in a text of JSON or YAML; an empty text is an empty mapping.
+
+    Raises:
+        SyntaxProblem: not to be read at all.
+    """
+    text = text.removeprefix("\ufeff")
+    _require_readable(text)
+    _require_line_breaks(text)
+    try:
+        node = _compose(text)
+    except yaml.YAMLError as error:
+        if text.lstrip().startswith("{"):
+            return _read_json(text, error)
+        raise _explained(text, error) from error
+    document = Document({})
+    if node is not None:
+        document.value = _Builder(document).build(node, (), ())
+    return document
+
+
+def _require_readable(text: str) -> None:
+    if len(text) > MAX_CHARS:
+        raise SyntaxProblem(f"it has {len(text):,} characters; at most {MAX_CHARS:,} are read.", "Shorten it.")
+    for name, position in (("a null character (U+0000)", text.find("\0")), ("half of a character", _lone_surrogate(text))):
+        if position >= 0:
+            raise SyntaxProblem(f"it holds {name}.", "Remove it, or write it again in a plain text editor.", _mark_at(text, position))
+
+
+def _lone_surrogate(text: str) -> int:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return -1
+
+
+def _mark_at(text: str, position: int) -> Mark:
+    before = text[:position]
+    return Mark(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+
+
+def _require_line_breaks(text: str) -> None:
+    """A form field of one line swallows line breaks; what is left may even parse, as its first key and a comment."""
+    line = text.strip()
+    if "\n" in line or "\r" in line or line.startswith(("{", "[")):
+        return
+    if _keys_of_block_style(line) > 1:
+        raise SyntaxProblem(
+            "this is YAML in block style whose line breaks were lost; a form field of one line does that to a pasted text.",
+            f"Run `{ENCODE}` and paste the line it prints, or write flow style: {{version: 1, roles: {{…}}}}.",
+        )
+
+
+def _keys_of_block_style(line: str) -> int:
+    """How many keys stand outside of brackets and quotes."""
+    count = depth = 0
+    quote = ""
+    for match in _TOKENS.finditer(line):
+        token = match[0]
+        if quote:
+            quote = "" if token == quote else quote
+        elif token in "\"'":
+            quote = token
+        elif token in "[]{}":
+            depth = max(0, depth + (1 if token in "[{" else -1))
+        elif depth == 0:
+            count += 1
+    return count
+
+
+class _Loader(yaml.CSafeLoader):
+    """libyaml's parser with the bounds; nothing is constructed by it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._count = self._depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:  # noqa: ANN401 - PyYAML's signature
+        self._count += 1
+        self._depth += 1
+        if self._count > MAX_VALUES:
+            raise SyntaxProblem(f"it holds more than {MAX_VALUES:,} keys and values.", "Shorten it.")
+        if self._depth > MAX_DEPTH:
+            raise SyntaxProblem(f"it is nested deeper than {MAX_DEPTH} levels.", "Look for brackets that are never closed.")
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _name, _pattern, _first in _CORE_SCHEMA:
+    _Loader.add_implicit_resolver(_CORE + _name, re.compile(f"(?:{_pattern.pattern})$"), list(_first))
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return node
+
+
+class _Builder:
+    """Makes the value from libyaml's nodes, and writes down where everything stood."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._count = 0
+
+    def build(self, node: yaml.Node, path: Path, above: tuple[int, ...]) -> Any:  # noqa: ANN401 - any value of a document
+        self._count += 1
+        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        if self._count > MAX_VALUES:
+            raise SyntaxProblem(
+                f"its aliases (*name) unfold to more than {MAX_VALUES:,} values.", "Write the parts out instead.", mark
+            )
+        if id(node) in above or len(above) >= MAX_DEPTH:
+            raise SyntaxProblem("an alias (*name) stands inside what it names.", "Write the part out instead.", mark)
+        self._document.values[path] = mark
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_CORE}map":
+            return self._mapping(node, path, (*above, id(node)))
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_CORE}seq":
+            return [self.build(item, (*path, index), (*above, id(node))) for index, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, above: tuple[int, ...]) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, path)
+            if key is None:
+                continue
+            here = (*path, key)
+            if key in built:
+                self._problem(here, f"this key stands twice; first in line {self._document.keys[here].line}.", "Keep one of them.")
+                self._place_problem(key_node)
+                continue
+            self._document.keys[here] = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            built[key] = self.build(value_node, here, above)
+        return built
+
+    def _key(self, node: yaml.Node, path: Path) -> str | None:
+        self._count += 1
+        if not isinstance(node, yaml.ScalarNode):
+            self._problem(path, "a key is not a text.", "Write `name: value`, with a name as the key.")
+        elif node.value == "<<" and node.style not in ("'", '"'):
+            self._problem(path, "merge keys (<<) are not part of YAML 1.2 and are not read.", "Write the keys out.")
+        else:
+            return str(node.value)
+        self._place_problem(node)
+        return None
+
+    def _scalar(self, node: yaml.Node, path: Path) -> object:
+        kind = node.tag.removeprefix(_CORE)
+        if not isinstance(node, yaml.ScalarNode) or kind not in _SCALARS:
+            python = " Nothing of Python is ever made from a catalog." if _PYTHON_TAG in node.tag else ""
+            self._problem(path, f"the tag {printable(node.tag.replace(_CORE, '!!'))} is not taken.{python}", "Write the plain value.")
+            return ""
+        text = str(node.value)
+        if kind != "str":
+            self._document.written[path] = text
+        try:
+            return _SCALARS[kind](text)
+        except (ValueError, KeyError):
+            self._problem(path, f"{printable(text)} is not a number that JSON can say.", "Write a finite number, or quote the text.")
+            return 0
+
+    def _problem(self, path: Path, message: str, hint: str) -> None:
+        self._document.problems.append(FoundAt(path, message, hint))
+
+    def _place_problem(self, node: yaml.Node) -> None:
+        """Puts the last problem where the key stands that caused it."""
+        last = self._document.problems[-1]
+        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        self._document.problems[-1] = FoundAt(last.path, last.message, last.hint, mark=mark)
+
+
+def _integer(text: str) -> int:
+    if len(text) > 30:
+        raise ValueError("too long")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text.replace(".inf", "inf").replace(".nan", "nan")) if text[-1:].isdigit() or text.endswith(".") else math.inf
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+_SCALARS: Mapping[str, Any] = {
+    "str": str,
+    "null": lambda text: {"": None, "~": None, "null": None}[text.lower()],
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": _integer,
+    "float": _finite,
+}
+
+
+def _read_json(text: str, yaml_error: yaml.YAMLError) -> Document:
+    """What is JSON but beyond libyaml, e.g. an emoji as two escapes; without places, since only libyaml tells them."""
+    document = Document({})
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        built = dict(pairs)
+        if len(built) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            document.problems.append(FoundAt((), f"the key {printable(twice)} stands twice in one object.", "Keep one of them."))
+        return built
+
+    try:
+        document.value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        if not re.match(r"\s*\{\s*\"", text):
+            raise _explained(text, yaml_error) from yaml_error
+        raise SyntaxProblem(
+            f"it starts as JSON and is not: {error.msg}.", _bracket_hint(text), Mark(error.lineno, error.colno)
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise SyntaxProblem(
+            "it holds NaN, Infinity or a number that is too long, or is nested too deeply.", "Write finite numbers."
+        ) from error
+    _require_bounded(document.value)
+    return document
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(name)
+
+
+def _require_bounded(value: object) -> None:
+    pending: list[tuple[object, int]] = [(value, 0)]
+    count = 0
+    while pending:
+        item, depth = pending.pop()
+        count += 1
+        if count > MAX_VALUES or depth > MAX_DEPTH:
+            raise SyntaxProblem(f"it holds more than {MAX_VALUES:,} values or {MAX_DEPTH} levels.", "Shorten it.")
+        if isinstance(item, Mapping):
+            pending += [(inner, depth + 1) for pair in item.items() for inner in pair]
+        elif isinstance(item, list):
+            pending += [(inner, depth + 1) for inner in item]
+        elif isinstance(item, str) and ("\0" in item or _lone_surrogate(item) >= 0):
+            raise SyntaxProblem("a text in it holds a null character or half of a character.", "Write whole characters.")
+
+
+def _explained(text: str, error: yaml.YAMLError) -> SyntaxProblem:
+    """libyaml's words, with what an administrator can do about them."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return SyntaxProblem("it holds a character that YAML does not allow.", "Remove control characters.", _odd_character(text))
+    problem = str(getattr(error, "problem", None) or "it cannot be read")
+    lines = text.splitlines() or [""]
+    line = lines[min(mark.line, len(lines) - 1)]
+    place = Mark(mark.line + 1, mark.column + 1)
+    if "\t" in line[: mark.column + 1]:
+        return SyntaxProblem("a tab stands where YAML wants spaces.", "Indent with two spaces for each level.", place)
+    for part, message, hint in _WORDS:
+        if part in problem:
+            return SyntaxProblem(message or f"{problem}.", hint or _bracket_hint(text), place)
+    return SyntaxProblem(f"it is not YAML: {printable(problem, 100)}.", _bracket_hint(text), place)
+
+
+def _odd_character(text: str) -> Mark | None:
+    for position, character in enumerate(text):
+        if not (character.isprintable() or character in "\t\n\r\x85\u2028\u2029"):
+            return _mark_at(text, position)
+    return None
+
+
+def _bracket_hint(text: str) -> str:
+    if "\n" not in text.strip() and re.search(r"\s#", text):
+        return f"A comment (#) runs to the end of the line, and this text is one line: remove the comments, or run `{ENCODE}`."
+    return 'Check brackets, quotes, commas and indentation around this place; quote texts that hold ": ", "#", "{" or "*".'
+
+
+_WORDS = (
+    ("mapping values are not allowed", "a colon stands where no key can be.", ""),
+    ("could not find expected ':'", "a key has no colon.", "Write `key: value`, with a space after the colon."),
+    ("expected a single document", "it holds more than one document (---).", "Keep one."),
+    ("but found another document", "it holds more than one document (---).", "Keep one."),
+    ("undefined alias", "an alias (*name) names nothing.", 'Quote a text that starts with *, e.g. "*".'),
+    ("while scanning an alias", "an alias (*name) has no name.", 'Quote a text that starts with *, e.g. "*".'),
+    ("did not find expected alphabetic", "an alias (*name) or anchor (&name) has no name.", 'Quote a text that starts with *, e.g. "*".'),
+    ("duplicate anchor", "an anchor (&name) stands twice.", "Give each its own name."),
+)
