@@ -19,7 +19,7 @@ from rich.console import Console
 from workbench import demo_output as show
 from workbench.agent import Agent, Brain, NoAnswer, Step
 from workbench.chat_model import ChatModel
-from workbench.facts import Fact, facts_in
+from workbench.facts import Fact, facts_in, facts_of_text
 from workbench.functions_runtime import Function, FunctionNotStarted, RunningFunction, serving
 from workbench.host import PluginHost
 from workbench.openai_models import ModelServer, ModelServerError
@@ -78,14 +78,28 @@ def evidence(question: str, answer: str, steps: Sequence[Step]) -> list[Evidence
     found: list[Evidence] = []
     for step in steps:
         source = str(step.variables.get("source", ""))
-        if step.ok and step.call.tool == "crm_lookup":
-            facts = facts_in(answer, {"records": step.variables.get("records")}, known=question)
-            found += [Evidence(fact, step.call.tool, source) for fact in facts]
-        elif step.ok and step.call.tool == "function_call" and source in PROVEN:
-            data = step.variables.get("data")
-            proven = {PROVEN[source]: data.get(PROVEN[source])} if isinstance(data, dict) else {}
-            found += [Evidence(fact, step.call.tool, source) for fact in facts_in(answer, proven, known=question)]
+        found += [Evidence(fact, step.call.tool, source) for fact in _facts(question, answer, step, source)]
     return found
+
+
+def _facts(question: str, answer: str, step: Step, source: str) -> list[Fact]:
+    if not step.ok:
+        return []
+    if step.call.tool == "crm_lookup":
+        if "records" in step.variables:
+            return facts_in(answer, {"records": step.variables["records"]}, known=question)
+        return facts_of_text(answer, step.observation, known=question)
+    data = step.variables.get("data") or _json_in(step.observation)
+    proven = PROVEN.get(source, "")
+    return facts_in(answer, {proven: data.get(proven)}, known=question) if isinstance(data, dict) else []
+
+
+def _json_in(text: str) -> object:
+    """The document in the text of a function's answer: agents get no variable of it."""
+    try:
+        return json.loads(text[text.index("{") : text.rindex("}") + 1])
+    except ValueError:
+        return None
 
 
 def missing_sources(found: Sequence[Evidence]) -> list[str]:

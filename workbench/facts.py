@@ -42,6 +42,11 @@ def facts_in(answer: str, data: object, known: str = "") -> list[Fact]:
     return found
 
 
+def facts_of_text(answer: str, text: str, known: str = "") -> list[Fact]:
+    """The numbers that the answer shares with a text, for a reader who saw no more than the text."""
+    return facts_in(answer, {"text": sorted(set(numbers_in(text)))}, known)
+
+
 def numbers_in(text: str) -> list[float]:
     """The numbers of a text; `1,234.5`, `1 234.5`, `1.2 million` and `40k` are understood."""
     return [number for match in _NUMBER.finditer(text) if (number := _number(match.group())) is not None]

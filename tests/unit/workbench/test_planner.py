@@ -1,6 +1,7 @@
 """The planner over answers in the tools' shapes."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -96,6 +97,14 @@ def test_an_answer_without_facts_is_found_out():
     steps = [looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN)]
     assert missing_sources(evidence(QUESTION, "Aurora Ltd is fine.", steps)) == ["the store", "churn_score", "exchange_rates"]
     assert missing_sources(evidence(QUESTION, "The Renewal is worth 2,079.5.", steps)) == ["churn_score"]
+
+
+def test_what_a_model_read_as_text_counts_like_variables():
+    lookup = replace(step("crm_lookup", {}, "sample"), observation="Renewal: 45,000 USD; 3 tickets")
+    score = replace(step("function_call", {}, "churn_score"), observation='The function answered: {"score": 0.317}')
+    found = evidence(QUESTION, "45,000 USD are open; the risk is about 32 %.", [lookup, score])
+    assert [(item.tool, item.fact.value) for item in found] == [("crm_lookup", 45_000), ("function_call", 0.317)]
+    assert missing_sources(found) == ["exchange_rates"]
 
 
 def test_a_tool_that_failed_is_told_and_ends_the_plan():
