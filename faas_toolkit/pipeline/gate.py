@@ -19,6 +19,9 @@ from faas_toolkit.state.base import Cells
 LEASE_MARGIN = 5.0
 """Seconds past its deadline after which a call counts as dead; only a crash leaves one that long."""
 
+_YEAR = 366 * 86_400.0
+"""Seconds; a target that asks to be left alone for longer does not mean it."""
+
 _FAILED = frozenset({"unavailable", "timeout_unknown", "bad_response"})
 """Kinds that say the target does not work."""
 _SILENT = frozenset({"throttled", "cancelled", "internal"})
@@ -189,4 +192,4 @@ def _refund(failure: Failure | None) -> Refund:
 
 def _retry_after(failure: Failure | None) -> float | None:
     wait = failure.retry_after if failure is not None else None
-    return wait if wait is not None and math.isfinite(wait) and wait > 0 else None
+    return min(wait, _YEAR) if wait is not None and math.isfinite(wait) and wait > 0 else None
