@@ -131,6 +131,8 @@ class Record:
     """Masked values per detector."""
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
+    caller: Caller = ANONYMOUS
+    """Who the access policy found; here too, since the outermost policy sees only the call as it came."""
 
     def decide(self, policy: str, outcome: str, note: str = "") -> None:
         """Notes a policy's decision."""
