@@ -31,3 +31,14 @@ def test_the_first_ten_lines_say_what_for_whom_and_what_the_demo_shows():
     beginning = "\n".join(README.splitlines()[:10])
     for words in ("**What.**", "**For whom.**", "**The demo**"):
         assert words in beginning
+
+
+def test_every_path_that_the_documents_name_exists():
+    """In backticks, with a suffix or a trailing slash, from the root or from the package; `<x>` and `*` stand for anything."""
+    rooms = (ROOT, ROOT / "faas_toolkit")
+    for path in [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]:
+        for named in re.findall(r"`([\w<>*./-]+(?:\.py|\.yaml|\.md|/))`", path.read_text(encoding="utf-8")):
+            pattern = re.sub(r"<\w+>", "*", named).rstrip("/")
+            assert pattern.startswith(("gateway", "endpoints")) or any(
+                list(room.glob(pattern)) or list(room.rglob(pattern)) for room in rooms
+            ), f"{path.name}: {named}"
