@@ -1,8 +1,34 @@
-"""Catalogs as files: their one-line form for Dify's settings field, and what is wrong with them."""
+"""Catalogs as files: what is wrong with them, and their one-line form for Dify's settings field."""
 
 import base64
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faas_toolkit.catalog.findings import CatalogFinding
+
+_SECRET = re.compile(r"\$\{secret:([^}]*)\}")
 
 
 def encoded(text: str) -> str:
     """The text as one line that survives Dify's one-line field."""
     return "base64:" + base64.b64encode(text.encode()).decode()
+
+
+def secrets_of(text: str) -> list[str]:
+    """The names of the secrets that a catalog refers to, in the order of their first use."""
+    return list(dict.fromkeys(_SECRET.findall(text)))
+
+
+def findings(text: str) -> Sequence["CatalogFinding"]:
+    """What is wrong, errors and warnings; every secret that the catalog refers to is taken to be there."""
+    from faas_toolkit.catalog.findings import CatalogInvalid
+    from faas_toolkit.catalog.load import load_catalog
+    from faas_toolkit.wiring import OPERATIONS
+
+    secrets = dict.fromkeys(secrets_of(text), "a-secret-of-the-settings")
+    try:
+        return load_catalog(text, secrets=secrets, environment={}, operations=frozenset(OPERATIONS)).warnings
+    except CatalogInvalid as invalid:
+        return invalid.findings

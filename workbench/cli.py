@@ -107,7 +107,7 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
     if options.action == "encode":
         print(catalog_file.encoded(text))  # not through the console, which would wrap the line
         return 0
-    return report.findings(console, options.file.name, catalog_file.findings(text))
+    return report.catalog(console, options.file.name, catalog_file.findings(text), catalog_file.secrets_of(text))
 
 
 def _demo(options: argparse.Namespace, console: Console) -> int:

@@ -1,8 +1,8 @@
 """What the command line prints, for a terminal of up to 100 columns."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,9 @@ from rich.table import Table
 from workbench.declaration import Declaration, Parameter
 from workbench.session import Reply
 from workbench.surfaces import SurfaceName, observation, workflow_node
+
+if TYPE_CHECKING:
+    from faas_toolkit.catalog.findings import CatalogFinding
 
 
 def tools(console: Console, declaration: Declaration) -> None:
@@ -55,6 +58,20 @@ def refused(console: Console, surface: SurfaceName, text: str) -> None:
     """Dify did not call the plugin."""
     console.print(f"[red]Dify does not make this call[/] ({surface})")
     console.print(text, markup=False)
+
+
+def catalog(console: Console, name: str, findings: Sequence["CatalogFinding"], secrets: Sequence[str]) -> int:
+    """Everything that is wrong with a catalog, each with its place; 1 where it cannot be used."""
+    for finding in findings:
+        style = "red" if finding.severity == "error" else "yellow"
+        place = f"{name}:{finding.line}:{finding.column}" if finding.line else name
+        console.print(f"[{style}]{finding.severity}[/] {escape(place)} [bold]{escape(finding.path or 'the document')}[/]")
+        console.print(f"  {finding.message} {finding.hint}".rstrip(), markup=False)
+    broken = any(finding.severity == "error" for finding in findings)
+    console.print(f"{name}: {'cannot be used' if broken else 'can be used'}", style="bold red" if broken else "bold green")
+    if secrets:
+        console.print(f"It needs these names in the setting `secrets`: {', '.join(secrets)}", markup=False)
+    return int(broken)
 
 
 def _kind(parameter: Parameter) -> str:

@@ -124,3 +124,27 @@ def test_the_other_side_imports_neither_the_toolkit_nor_the_sdk():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_catalog_that_can_be_used_says_which_secrets_it_needs(run, tmp_path):
+    text = (
+        "version: 1\nfunctions:\n  f:\n    platform: http\n    target: {url: 'https://f.example/'}\n"
+        "    auth: {bearer: '${secret:key_of_f}'}\n"
+    )
+    (tmp_path / "catalog.yaml").write_text(text)
+    status, shown = run("catalog", "check", str(tmp_path / "catalog.yaml"))
+    assert (status, "catalog.yaml: can be used" in shown, "key_of_f" in shown) == (0, True, True), shown
+
+
+def test_every_mistake_of_a_catalog_is_told_with_its_line(run, tmp_path):
+    text = "version: 1\nfunctions:\n  f:\n    platform: htpp\n    target: {url: 'https://f.example/'}\nrolls: {}\n"
+    (tmp_path / "catalog.yaml").write_text(text)
+    status, shown = run("catalog", "check", str(tmp_path / "catalog.yaml"))
+    assert status == 1
+    assert "catalog.yaml:4:" in shown
+    assert "catalog.yaml:6:" in shown
+
+
+def test_the_catalog_of_the_sample_functions_can_be_used(run):
+    status, shown = run("catalog", "check", str(cli.PROJECT / "functions" / "samples" / "catalog.yaml"))
+    assert status == 0, shown
