@@ -6,6 +6,7 @@ import time
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.errors import (
@@ -478,6 +479,32 @@ class TestConcurrency:
         assert order == list(range(80))
         assert most == 3
         assert house.gate._turns._queues == {}
+
+    def test_who_gives_a_place_back_and_wants_one_again_stands_behind_those_who_wait(self):
+        house = House(SystemClock(), limits=(LimitLine("concurrency", 1),), max_wait=5)
+        order = []
+        held = house.ask(StreamingSource(["one", "two"]))
+        waiting = gevent.spawn(house.ask, lambda deadline: order.append("waited"))
+        gevent.sleep(0)
+        held.close()
+        house.ask(lambda deadline: order.append("came back"))
+        waiting.get()
+        assert order == ["waited", "came back"]
+
+    def test_two_places_that_become_free_at_once_serve_two_who_wait(self):
+        house = House(SystemClock(), limits=(LimitLine("concurrency", 2),), max_wait=5)
+        held = [house.ask(StreamingSource(["one", "two"])) for _ in range(2)]
+        under_way = []
+        stop = Event()
+        waiting = [gevent.spawn(house.ask, lambda deadline: (under_way.append(1), stop.wait())) for _ in range(2)]
+        gevent.sleep(0)
+        for stream in held:
+            stream.close()
+        for _ in range(5):
+            gevent.sleep(0)
+        assert len(under_way) == 2
+        stop.set()
+        gevent.joinall(waiting, raise_error=True)
 
     def test_one_who_leaves_the_queue_does_not_stop_it(self):
         clock = SystemClock()
