@@ -1,0 +1,1 @@
+"""The store of the toolkit itself: tables, a text index, a sample for a fresh install."""
