@@ -5,7 +5,6 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 """
 
 import json
-import json
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -35,9 +34,8 @@ class SecretRedactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        long_enough = {value for value in secrets if len(value) >= _SHORTEST_SECRET}
-        in_json = {json.dumps(value, ensure_ascii=False)[1:-1] for value in long_enough}  # as it stands in a JSON text
-        values = sorted(long_enough | in_json, key=len, reverse=True)
+        spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
+        values = sorted(spellings, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, values))) if values else None
 
     def __call__(self, text: str) -> str:
