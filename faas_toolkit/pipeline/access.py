@@ -53,7 +53,6 @@ class Access:
         scope = replace(scope, groups=identity.groups, owner=identity.subject) if identity else scope
         caller = _caller(call.origin, identity, names, masks)
         call.record.caller = caller
-        call.record.caller = caller
         call.record.decide("access", caller.subject, ", ".join(names) or "no role")
         checked = replace(call, caller=caller, scope=scope)
         if not scope.grants_operation(call.operation.grant):
