@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from faas_toolkit.core.clock import Clock, SystemClock
 from faas_toolkit.core.errors import Blocked, Unavailable
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -27,35 +28,44 @@ def _networks(*texts: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
+PRIVATE = _networks(
+    "10.0.0.0/8",  # RFC 1918
+    "172.16.0.0/12",  # RFC 1918
+    "192.168.0.0/16",  # RFC 1918
+    "100.64.0.0/10",  # RFC 6598: shared address space
+    "fc00::/7",  # RFC 4193: unique local
+)
+"""Ranges that a catalog may open.
+
+What is neither public nor here only the operator opens: loopback (RFC 1122, RFC 4291), link-local (RFC 3927), multicast
+(RFC 5771), documentation (RFC 5737), benchmarks (RFC 2544), and what is reserved.
+"""
+
+METADATA = _networks(
+    "100.100.100.200/32",  # Alibaba Cloud; inside RFC 6598's range
+    "168.63.129.16/32",  # Azure's wire server; looks public
+    "192.0.0.192/32",  # Oracle Cloud; looks public
+    "fd00:ec2::/32",  # AWS over IPv6; inside RFC 4193's range
+    "fd20:ce::/32",  # Google Cloud over IPv6; same
+)
+"""Metadata services of clouds beyond 169.254.0.0/16: who reaches one holds the machine's credentials."""
+
+GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")
+"""All that is assigned as global unicast (RFC 4291 §2.4, IANA); Python calls far more of IPv6 global."""
+
 NEVER_PUBLIC = _networks(
     # Python calls these global, or did at some version; each can lead to what is not.
-    "192.0.0.0/24",  # RFC 6890: IETF protocol assignments; 192.0.0.192 is a cloud's metadata address
+    "192.0.0.0/24",  # RFC 6890: IETF protocol assignments
     "192.88.99.0/24",  # RFC 7526: 6to4 relay anycast, deprecated
     "64:ff9b::/96",  # RFC 6052: NAT64, embeds any IPv4 address
     "64:ff9b:1::/48",  # RFC 8215: local-use NAT64, same
     "2002::/16",  # RFC 3056: 6to4, embeds any IPv4 address
     "2001::/32",  # RFC 4380: Teredo, same
+    "3fff::/20",  # RFC 9637: documentation
 )
 
-OPERATOR_ONLY = _networks(
-    "0.0.0.0/8",  # RFC 1122 §3.2.1.3: this host
-    "127.0.0.0/8",  # RFC 1122 §3.2.1.3: loopback
-    "::/128",  # RFC 4291 §2.5.2: unspecified
-    "::1/128",  # RFC 4291 §2.5.3: loopback
-    "169.254.0.0/16",  # RFC 3927: link-local, and the metadata address of most clouds
-    "fe80::/10",  # RFC 4291 §2.5.6: link-local
-    "100.100.100.200/32",  # metadata address of Alibaba Cloud
-    "192.0.0.192/32",  # metadata address of Oracle Cloud
-    "fd00:ec2::/32",  # metadata addresses of AWS over IPv6
-    "224.0.0.0/4",  # RFC 5771: multicast
-    "ff00::/8",  # RFC 4291 §2.7: multicast
-    "240.0.0.0/4",  # RFC 1112 §4: reserved, and the broadcast address
-    "64:ff9b::/96",
-    "64:ff9b:1::/48",
-    "2002::/16",
-    "2001::/32",
-)
-"""Ranges that no catalog opens: on a shared daemon a catalog is written by a tenant."""
+_REMEMBERED_SECONDS = 10.0
+_REMEMBERED_NAMES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class Openings:
 
     def contains(self, address: Address) -> bool:
         """Whether one of the networks holds the address."""
-        return any(address.version == network.version and address in network for network in self.networks)
+        return _within(address, self.networks)
 
 
 type Resolve = Callable[[str, int], Sequence[str]]
@@ -117,14 +127,26 @@ class EgressGuard:
         allow: the catalog's `network.allow`.
         environment: the operator's settings `FAAS_TOOLKIT_NETWORK` and `FAAS_TOOLKIT_NETWORK_ALLOW`.
         resolve: looks a name up; injected by tests.
+        clock: found addresses are remembered for ten seconds, so that a warm connection costs no look-up.
+
+    Raises:
+        Unavailable: the operator's list cannot be read.
     """
 
-    def __init__(self, *, allow: Sequence[str] = (), environment: Mapping[str, str], resolve: Resolve = resolve_host) -> None:
-        closed = environment.get(NETWORK_MODE, "").strip().lower() == "closed"
-        self._tenant = Openings() if closed else Openings.parse(allow)
-        self._operator = Openings.parse([part.strip() for part in environment.get(OPERATOR_ALLOW, "").split(",") if part.strip()])
-        self._closed = closed
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str] = (),
+        environment: Mapping[str, str],
+        resolve: Resolve = resolve_host,
+        clock: Clock | None = None,
+    ) -> None:
+        self._closed = environment.get(NETWORK_MODE, "").strip().lower() == "closed"
+        self._tenant = Openings.parse(allow)
+        self._operator = _operator_openings(environment.get(OPERATOR_ALLOW, ""))
         self._resolve = resolve
+        self._clock = clock or SystemClock()
+        self._remembered: dict[tuple[str, int], tuple[float, tuple[Address, ...]]] = {}
 
     def route(self, url: str) -> Route:
         """The way to a URL.
@@ -134,13 +156,13 @@ class EgressGuard:
             Unavailable: the name has no address.
         """
         scheme, host, port = _parse(url)
-        self._check_port(scheme, host, port)
+        self._check_scheme(scheme, host, port)
         addresses = self._addresses(host, port)
         for address in addresses:
             self._check_address(scheme, host, port, address)
         return Route(scheme, host, port, tuple(str(address) for address in addresses))
 
-    def _check_port(self, scheme: str, host: str, port: int) -> None:
+    def _check_scheme(self, scheme: str, host: str, port: int) -> None:
         listed = (host, port)
         if scheme == "http" and listed not in self._tenant.plain | self._operator.plain:
             raise Blocked(
@@ -149,12 +171,18 @@ class EgressGuard:
                 f" for this machine itself the operator sets {OPERATOR_ALLOW}.",
             )
 
-    def _addresses(self, host: str, port: int) -> list[Address]:
+    def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
+        until, addresses = self._remembered.get((host, port), (0.0, ()))
+        if self._clock.monotonic() < until:
+            return addresses
         try:
-            found = self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
+            found = tuple(_unwrapped(ipaddress.ip_address(text)) for text in self._resolve(host, port))
+        except (OSError, ValueError) as error:  # UnicodeError is a ValueError: a label no name may have
             raise Unavailable(f"The name {printable(host)} cannot be resolved.", not_executed=True) from error
-        return [_unwrapped(ipaddress.ip_address(text)) for text in found]
+        if len(self._remembered) >= _REMEMBERED_NAMES:
+            self._remembered.clear()
+        self._remembered[host, port] = (self._clock.monotonic() + _REMEMBERED_SECONDS, found)
+        return found
 
     def _check_address(self, scheme: str, host: str, port: int, address: Address) -> None:
         listed = (host, port)
@@ -163,12 +191,12 @@ class EgressGuard:
         if is_public(address):
             self._check_public(scheme, listed)
             return
-        if any(address.version == network.version and address in network for network in OPERATOR_ONLY):
+        if not is_private(address):
             raise Blocked(
-                f"{printable(host)} leads to a loopback, link-local or metadata address, which no catalog opens.",
+                f"{printable(host)} leads to {_meaning(address)}, which no catalog opens.",
                 hint=f"The operator of the plugin daemon can open it with {OPERATOR_ALLOW}.",
             )
-        if not (self._tenant.contains(address) or listed in self._tenant.endpoints):
+        if self._closed or not (self._tenant.contains(address) or listed in self._tenant.endpoints):
             raise Blocked(f"{printable(host)} leads to a private address.", hint=self._how_to_open(host, port, address))
 
     def _check_public(self, scheme: str, listed: tuple[str, int]) -> None:
@@ -189,8 +217,38 @@ class EgressGuard:
 
 def is_public(address: Address) -> bool:
     """Whether anyone on the internet means the same host by it. `is_global` alone is not enough (see `NEVER_PUBLIC`)."""
-    hidden = any(address.version == network.version and address in network for network in NEVER_PUBLIC)
-    return address.is_global and not address.is_multicast and not hidden
+    if _within(address, NEVER_PUBLIC) or _within(address, METADATA) or address.is_multicast:
+        return False
+    return address.is_global and (address.version == 4 or address in GLOBAL_IPV6)
+
+
+def is_private(address: Address) -> bool:
+    """Whether a catalog may open it."""
+    return _within(address, PRIVATE) and not _within(address, METADATA)
+
+
+def _within(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _meaning(address: Address) -> str:
+    if address.is_loopback or address.is_unspecified:
+        return "this machine itself (a loopback address)"
+    if address.is_link_local or _within(address, METADATA):
+        return "a link-local or cloud metadata address"
+    return "a reserved address"
+
+
+def _operator_openings(setting: str) -> Openings:
+    try:
+        return Openings.parse([part.strip() for part in setting.split(",") if part.strip()])
+    except ValueError as error:
+        raise Unavailable(
+            f"The operator's setting {OPERATOR_ALLOW} cannot be read: {printable(error, 120)}.",
+            hint="Write a comma list such as 127.0.0.1/32,build.internal:8443,http://127.0.0.1:8080",
+            retryable=False,
+            not_executed=True,
+        ) from error
 
 
 def _unwrapped(address: Address) -> Address:
