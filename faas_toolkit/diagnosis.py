@@ -1,0 +1,59 @@
+"""What `diagnose` tells about the process itself: the catalog in force, the storage, the versions."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.inventory import Finding
+from faas_toolkit.wiring import VERSION, Process
+
+if TYPE_CHECKING:
+    from faas_toolkit.catalog.findings import CatalogInvalid
+    from faas_toolkit.catalog.load import LoadedCatalog
+
+
+def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -> Iterator[Finding]:
+    """Which catalog is in force, and everything that is wrong with the configured one."""
+    catalog = loaded.catalog
+    yield Finding(
+        check="catalog",
+        item="in force",
+        status="ok" if broken is None else "warning",
+        text=f"{loaded.origin}, {loaded.hash[:12]}: {len(catalog.crm)} CRM sources, {len(catalog.functions)} functions.",
+        repair="" if broken is None else "The configured catalog is broken (below); repair it in the setting `catalog`.",
+    )
+    for number, finding in enumerate(broken.findings if broken else (), 1):
+        yield Finding(
+            check="catalog", item=f"error {number}", status="failed", text=str(finding), repair="Repair it in `catalog`."
+        )
+
+
+def storage_findings(process: Process) -> Iterator[Finding]:
+    """Where data is kept, whether it lasts, and whether the store answers."""
+    directory = process.data_directory
+    yield Finding(
+        check="storage",
+        item="data directory",
+        status="ok" if directory.lasting else "warning",
+        text=f"Chosen by {directory.chosen_by}; it {'lasts' if directory.lasting else 'may not outlive this container'}.",
+        repair="" if directory.lasting else "The operator sets FAAS_TOOLKIT_DATA_DIR to a directory on a lasting volume.",
+    )
+    try:
+        process.database.read(lambda _: None)
+    except Failure as failure:
+        yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
+    else:
+        yield Finding(check="storage", item="database", status="ok", text=f"The {process.database.dialect} store answers.")
+
+
+def version_findings() -> Iterator[Finding]:
+    """What runs."""
+    import platform
+    from importlib.metadata import version
+
+    yield Finding(
+        check="versions",
+        item="toolkit",
+        status="ok",
+        text=f"FaaS Toolkit {VERSION}, Python {platform.python_version()}, dify_plugin {version('dify_plugin')}.",
+    )

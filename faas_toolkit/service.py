@@ -1,0 +1,241 @@
+"""Answers requests of all workspaces: finds the runtime of a configuration, leases it, keeps the last good catalog in force."""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from faas_toolkit.core.call import Call, Origin, Record
+from faas_toolkit.core.deadline import Deadline, Deadlines
+from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.host import Host
+from faas_toolkit.core.operation import Operation
+from faas_toolkit.runtime import Runtime
+from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
+
+if TYPE_CHECKING:
+    from faas_toolkit.catalog.load import LoadedCatalog
+
+MAX_TEXT_CHARS = 8_000
+"""What a model is given at most (tools.md §4)."""
+
+_KEPT_RUNTIMES = 64
+_REMEMBERED_WORKSPACES = 4_096
+_FETCH_SECONDS = 8.0
+_MAX_CATALOG_BYTES = 1_000_000
+_SHORTEST_FRESHNESS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What an adapter asks."""
+
+    operation: Operation
+    arguments: Mapping[str, object]
+    origin: Origin
+    host: Host
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an adapter turns into an answer: a text with variables, or a failure."""
+
+    meta: Mapping[str, object]
+    text: str = ""
+    variables: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
+    added: Mapping[str, object] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    runtime: Runtime
+    fresh_until: float | None
+    """On the monotonic clock; None: until the settings change."""
+    leases: int = 0
+    retired: bool = False
+
+
+type _Key = tuple[RuntimeSettings, str]
+
+
+class Service:
+    """All runtimes of one process.
+
+    A runtime is shared by every workspace with the same settings; whatever it keeps carries the workspace's id. A broken catalog
+    never takes down what worked: the workspace goes on with its last good one, and every answer's `meta` says so.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._last_good: OrderedDict[str, LoadedCatalog] = OrderedDict()
+
+    def run(self, settings: RuntimeSettings, request: Request) -> Outcome:
+        """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
+        clock = self._process.clock
+        record = Record(request_id=secrets.token_hex(8), started=clock.monotonic())
+        call = Call(
+            operation=request.operation,
+            arguments=request.arguments,
+            origin=request.origin,
+            deadlines=Deadlines.start(clock),
+            record=record,
+            host=request.host,
+            trace_id=request.trace_id or secrets.token_hex(16),
+        )
+        with self._lease(settings, request.origin.workspace.id) as runtime:
+            try:
+                answer = runtime.handle(call)
+                text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
+            except Failure as failure:
+                failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
+                return Outcome(meta=self._meta(runtime, record), failure=failure)
+            return Outcome(
+                meta=self._meta(runtime, record),
+                text=runtime.redact(text),
+                variables=answer.variables,
+                source=answer.source,
+                added=answer.added,
+            )
+
+    def check(self, settings: RuntimeSettings) -> None:
+        """Checks settings whole, as when they are saved; raises a `Failure` that names what is wrong."""
+        self._get((settings, "")).runtime.check()
+
+    def close(self) -> None:
+        """Closes every runtime that no call uses, and the others when their calls end."""
+        for key in list(self._kept):
+            self._retire(key)
+
+    def _meta(self, runtime: Runtime, record: Record) -> dict[str, object]:
+        meta: dict[str, object] = {
+            "request_id": record.request_id,
+            "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
+            "cached": record.cached,
+            "attempts": [
+                {"target": attempt.target, "outcome": attempt.outcome, "duration_ms": round(attempt.duration * 1_000, 1)}
+                for attempt in record.attempts
+            ],
+            "decisions": [str(decision) for decision in record.decisions],
+            "catalog": runtime.loaded.hash[:12],
+        }
+        if runtime.stands_in:
+            meta["catalog_status"] = (
+                "The configured catalog is broken; the last good one is in force. `diagnose` shows the errors."
+            )
+        return meta
+
+    @contextmanager
+    def _lease(self, settings: RuntimeSettings, workspace_id: str) -> Iterator[Runtime]:
+        kept = self._usable(settings, workspace_id)
+        kept.leases += 1
+        try:
+            yield kept.runtime
+        finally:
+            kept.leases -= 1
+            if kept.retired and kept.leases == 0:
+                kept.runtime.close()
+
+    def _usable(self, settings: RuntimeSettings, workspace_id: str) -> _Kept:
+        """The runtime of these settings, or one with the workspace's last good catalog where the configured one is broken."""
+        kept = self._get((settings, ""))
+        if kept.runtime.broken is None:
+            self._remember(workspace_id, kept.runtime.loaded)
+            return kept
+        last_good = self._last_good.get(workspace_id)
+        if last_good is None:
+            return kept
+        key = (settings, last_good.hash)
+        if key not in self._kept:
+            self._keep(key, Runtime(self._process, settings, last_good, broken=kept.runtime.broken, stands_in=True), None)
+        return self._kept[key]
+
+    def _get(self, key: _Key) -> _Kept:
+        kept = self._kept.get(key)
+        if kept is None or (kept.fresh_until is not None and self._process.clock.monotonic() > kept.fresh_until):
+            kept = self._renewed(key, kept)
+        self._kept.move_to_end(key)
+        return kept
+
+    def _renewed(self, key: _Key, old: _Kept | None) -> _Kept:
+        """Loads the catalog; an address that cannot be read any more changes nothing."""
+        now = self._process.clock.monotonic()
+        if old is not None:
+            old.fresh_until = now + _SHORTEST_FRESHNESS  # while this call looks, the others go on with what there is
+        runtime = self._load(key[0])
+        fresh_for = runtime.loaded.fresh_for
+        fresh_until = None if fresh_for is None else now + max(fresh_for, _SHORTEST_FRESHNESS)
+        if old is not None and (runtime.broken is not None or runtime.loaded.hash == old.runtime.loaded.hash):
+            old.fresh_until = fresh_until or old.fresh_until
+            return old
+        if old is not None:
+            self._retire(key)
+        return self._keep(key, runtime, fresh_until)
+
+    def _load(self, settings: RuntimeSettings) -> Runtime:
+        from faas_toolkit.catalog.findings import CatalogInvalid
+        from faas_toolkit.catalog.load import load_catalog
+
+        def loaded(text: str) -> "LoadedCatalog":
+            return load_catalog(
+                text,
+                secrets=dict(settings.secrets),
+                environment=self._process.environment,
+                operations=frozenset(OPERATIONS),
+                fetch=self._fetch,
+            )
+
+        try:
+            return Runtime(self._process, settings, loaded(settings.catalog))
+        except CatalogInvalid as broken:
+            return Runtime(self._process, settings, loaded(""), broken=broken)
+
+    def _fetch(self, url: str) -> tuple[str, float]:
+        import httpx
+
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.net.http import HttpClient
+
+        client = HttpClient(guard=EgressGuard(environment=self._process.environment), hard_limit=self._process.hard_limit)
+        deadline = Deadline.after(self._process.clock, _FETCH_SECONDS)
+        try:
+            response = client.send(
+                httpx.Request("GET", url), deadline, what="The catalog's address", max_bytes=_MAX_CATALOG_BYTES
+            )
+        finally:
+            client.close()
+        if response.status_code != httpx.codes.OK:
+            raise BadResponse(f"The catalog's address answered HTTP {response.status_code}.")
+        return response.text, max_age_of(response.headers.get("cache-control", ""))
+
+    def _keep(self, key: _Key, runtime: Runtime, fresh_until: float | None) -> _Kept:
+        kept = self._kept[key] = _Kept(runtime, fresh_until)
+        while len(self._kept) > _KEPT_RUNTIMES:
+            self._retire(next(iter(self._kept)))
+        return kept
+
+    def _remember(self, workspace_id: str, loaded: "LoadedCatalog") -> None:
+        self._last_good[workspace_id] = loaded
+        self._last_good.move_to_end(workspace_id)
+        if len(self._last_good) > _REMEMBERED_WORKSPACES:
+            self._last_good.popitem(last=False)
+
+    def _retire(self, key: _Key) -> None:
+        kept = self._kept.pop(key)
+        kept.retired = True
+        if kept.leases == 0:
+            kept.runtime.close()
+
+
+def max_age_of(cache_control: str) -> float:
+    """Seconds of `max-age` (RFC 9111 §5.2.2.1); five minutes where nothing is said."""
+    for directive in cache_control.split(","):
+        name, _, value = directive.strip().partition("=")
+        if name.lower() == "max-age" and value.isdecimal() and len(value) < 9:
+            return float(value)
+    return 300.0

@@ -1,0 +1,140 @@
+"""The composition root: the one list of what exists, and what all workspaces of a process share.
+
+Everything that can be plugged in stands in a table below as `"module:attribute"`, loaded on first use. To add a source, a
+platform or an operation: write its file, add its line here and its parameter to the contract test (docs/architecture.md).
+"""
+
+import random
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faas_toolkit.core.clock import Clock
+from faas_toolkit.core.offload import Offload
+from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outbound import Outbound
+
+if TYPE_CHECKING:
+    from faas_toolkit.net.http import HardLimit
+    from faas_toolkit.observe.metrics import Metrics
+    from faas_toolkit.state.base import Cells
+    from faas_toolkit.state.cache.outcomes import Outcomes
+    from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.data_directory import DataDirectory
+    from faas_toolkit.state.sql import Database
+
+VERSION = "0.1.0"
+"""As in manifest.yaml; a test compares."""
+
+OPERATIONS: Mapping[str, str] = {
+    "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
+    "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
+    "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
+    "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+}
+
+PRESENTERS: Mapping[str, str] = {
+    "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
+    "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
+    "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
+    "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+}
+
+CRM_SOURCES: Mapping[str, str] = {
+    "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
+}
+
+PLATFORMS: Mapping[str, str] = {
+    "http": "faas_toolkit.platforms.http:HttpPlatform",
+    "aws_lambda": "faas_toolkit.platforms.aws_lambda:AwsLambda",
+}
+
+
+def load(path: str) -> Any:  # noqa: ANN401 - what stands behind a table's string is typed by its port
+    """The attribute behind `"module:attribute"`."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def operation_named(name: str) -> Operation:
+    """The operation of that name."""
+    operation: Operation = load(OPERATIONS[name])
+    return operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    """What an administrator configured; equal settings share a runtime."""
+
+    catalog: str = ""
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    encryption_key: bytes | None = field(default=None, repr=False)
+    identity_keys: str = field(default="", repr=False)
+    default_role: str = "member"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What all workspaces of one plugin process share. Whatever is kept in it carries the workspace's id."""
+
+    clock: Clock
+    offload: Offload
+    environment: Mapping[str, str]
+    working_directory: Path
+    hard_limit: "HardLimit" = nullcontext
+
+    @cached_property
+    def cells(self) -> "Cells":
+        """Limits, breakers and leases."""
+        from faas_toolkit.state.memory import MemoryCells
+
+        return MemoryCells(self.clock)
+
+    @cached_property
+    def data_directory(self) -> "DataDirectory":
+        """Where the embedded stores are."""
+        from faas_toolkit.state.data_directory import choose_data_directory
+
+        return choose_data_directory(self.environment, self.working_directory)
+
+    @cached_property
+    def database(self) -> "Database":
+        """Records, audit rows and outcomes."""
+        from faas_toolkit.state.sql import Database
+
+        return Database(path=self.data_directory.path / "toolkit.sqlite", offload=self.offload)
+
+    @cached_property
+    def cache_store(self) -> "CacheStore":
+        """Kept answers: in memory, then sealed on disk."""
+        from faas_toolkit.state.cache.disk import DiskCache
+        from faas_toolkit.state.cache.memory import MemoryCache
+        from faas_toolkit.state.cache.tiers import TieredCache
+
+        disk = DiskCache(path=self.data_directory.path / "cache.sqlite", clock=self.clock, offload=self.offload)
+        return TieredCache(near=MemoryCache(clock=self.clock), far=disk, offload=self.offload)
+
+    @cached_property
+    def outcomes(self) -> "Outcomes":
+        """What effects under an idempotency key came to."""
+        from faas_toolkit.state.cache.outcomes import Outcomes
+
+        return Outcomes(database=self.database, clock=self.clock)
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        """What is counted."""
+        from faas_toolkit.observe.metrics import Metrics
+
+        return Metrics()
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """The one outbound chain: targets that several runtimes ask pass the same gate."""
+        from faas_toolkit.pipeline.outbound import build_outbound
+
+        return build_outbound(cells=self.cells, clock=self.clock, random=random.random)

@@ -1,0 +1,1 @@
+"""Real functions for tests: each folder runs under functions-framework."""
