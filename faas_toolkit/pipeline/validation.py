@@ -12,4 +12,6 @@ class Validation:
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
         """Raises `InvalidInput` or `TooLarge`, naming every problem at once."""
-        return proceed(replace(call, arguments=call.operation.shape.check(call.arguments)))
+        checked = call.operation.shape.check(call.arguments)
+        key = checked.get("idempotency_key")
+        return proceed(replace(call, arguments=checked, idempotency_key=key if isinstance(key, str) else call.idempotency_key))
