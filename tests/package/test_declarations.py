@@ -1,6 +1,7 @@
 """Manifest, provider and tools: the limits of Dify's daemon and SDK, four languages everywhere, what the marketplace wants."""
 
 import re
+import tomllib
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -88,10 +89,11 @@ def test_the_manifest_has_what_daemon_and_marketplace_require(manifest):
     assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["meta"]["minimum_dify_version"])
 
 
-def test_manifest_and_pyproject_have_the_same_version(manifest):
-    import tomllib
+def test_the_version_is_the_same_everywhere(manifest):
+    from faas_toolkit.wiring import VERSION
 
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == manifest["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert manifest["version"] == project["version"] == VERSION
 
 
 def test_tags_are_known_to_dify_and_to_the_sdk(manifest, provider):
