@@ -1,0 +1,62 @@
+import base64
+
+import pytest
+
+from faas_toolkit.dify.settings import SettingInvalid, parse_settings
+
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
+def test_nothing_filled_in_means_the_defaults():
+    settings = parse_settings({})
+    assert (settings.catalog, settings.secrets, settings.encryption_key, settings.identity_keys) == ("", (), None, "")
+    assert settings.default_role == "member"
+
+
+def test_empty_and_unknown_fields_change_nothing_so_the_runtime_is_shared():
+    assert parse_settings({"catalog": "", "secrets": None, "later_field": {"a": 1}}) is parse_settings({})
+
+
+@pytest.mark.parametrize("text", ['{"b": "two", "a": "one"}', "{b: two, a: one}"])
+def test_secrets_are_taken_as_json_and_as_flow_yaml(text):
+    assert parse_settings({"secrets": text}).secrets == (("a", "one"), ("b", "two"))
+
+
+def test_secrets_and_keys_do_not_show_in_a_representation():
+    settings = parse_settings({"secrets": '{"a": "hidden value"}', "encryption_key": KEY, "identity_keys": "hidden too"})
+    assert "hidden" not in repr(settings)
+    assert "kkk" not in repr(settings)
+
+
+@pytest.mark.parametrize("written", [KEY, f"2026:{KEY}", f"new:{KEY},old:{base64.b64encode(b'o' * 32).decode()}"])
+def test_the_first_encryption_key_is_the_one_in_use(written):
+    assert parse_settings({"encryption_key": written}).encryption_key == b"k" * 32
+
+
+@pytest.mark.parametrize(
+    ("credentials", "taught"),
+    [
+        ({"secrets": "not json"}, "one JSON object"),
+        ({"secrets": "[1]"}, "one JSON object"),
+        ({"secrets": '{"a": 1}'}, "object of texts"),
+        ({"secrets": "{a: b"}, "neither JSON nor flow YAML"),
+        ({"encryption_key": "short"}, "32 bytes"),
+        ({"encryption_key": "no base64 !!"}, "openssl rand"),
+        ({"catalog": 7}, "'catalog' must be a text"),
+        ({"catalog": "x" * 1_000_001}, "1,000,000"),
+        ({"catalog": "a\0b"}, "null character"),
+        ({"default_role": "a\ud800"}, "surrogate"),
+    ],
+)
+def test_what_cannot_be_used_names_its_field_and_what_would_be_right(credentials, taught):
+    with pytest.raises(SettingInvalid) as failure:
+        parse_settings(credentials)
+    assert taught in failure.value.as_text()
+    assert next(iter(credentials)) in failure.value.as_text()
+
+
+def test_a_broken_secrets_field_is_not_quoted():
+    with pytest.raises(SettingInvalid) as failure:
+        parse_settings({"secrets": '{"a": "hidden value", '})
+    assert "hidden" not in failure.value.as_text()
+    assert failure.value.__cause__ is None
