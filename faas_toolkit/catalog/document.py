@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from faas_toolkit.catalog.findings import FoundAt, Mark, Path
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 
 MAX_CHARS = 1_000_000
 MAX_VALUES = 50_000
@@ -97,7 +97,9 @@ def _require_readable(text: str) -> None:
         raise SyntaxProblem(f"it has {len(text):,} characters; at most {MAX_CHARS:,} are read.", "Shorten it.")
     for name, position in (("a null character (U+0000)", text.find("\0")), ("half of a character", _lone_surrogate(text))):
         if position >= 0:
-            raise SyntaxProblem(f"it holds {name}.", "Remove it, or write it again in a plain text editor.", _mark_at(text, position))
+            raise SyntaxProblem(
+                f"it holds {name}.", "Remove it, or write it again in a plain text editor.", _mark_at(text, position)
+            )
 
 
 def _lone_surrogate(text: str) -> int:
@@ -130,13 +132,13 @@ def _keys_of_block_style(line: str) -> int:
     count = depth = 0
     quote = ""
     for match in _TOKENS.finditer(line):
-        token = match[0]
+        found = match[0]
         if quote:
-            quote = "" if token == quote else quote
-        elif token in "\"'":
-            quote = token
-        elif token in "[]{}":
-            depth = max(0, depth + (1 if token in "[{" else -1))
+            quote = "" if found == quote else quote
+        elif found in "\"'":
+            quote = found
+        elif found in "[]{}":
+            depth = max(0, depth + (1 if found in "[{" else -1))
         elif depth == 0:
             count += 1
     return count
@@ -206,7 +208,9 @@ class _Builder:
                 continue
             here = (*path, key)
             if key in built:
-                self._problem(here, f"this key stands twice; first in line {self._document.keys[here].line}.", "Keep one of them.")
+                self._problem(
+                    here, f"this key stands twice; first in line {self._document.keys[here].line}.", "Keep one of them."
+                )
                 self._place_problem(key_node)
                 continue
             self._document.keys[here] = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
@@ -228,7 +232,9 @@ class _Builder:
         kind = node.tag.removeprefix(_CORE)
         if not isinstance(node, yaml.ScalarNode) or kind not in _SCALARS:
             python = " Nothing of Python is ever made from a catalog." if _PYTHON_TAG in node.tag else ""
-            self._problem(path, f"the tag {printable(node.tag.replace(_CORE, '!!'))} is not taken.{python}", "Write the plain value.")
+            self._problem(
+                path, f"the tag {printable(node.tag.replace(_CORE, '!!'))} is not taken.{python}", "Write the plain value."
+            )
             return ""
         text = str(node.value)
         if kind != "str":
@@ -236,7 +242,9 @@ class _Builder:
         try:
             return _SCALARS[kind](text)
         except (ValueError, KeyError):
-            self._problem(path, f"{printable(text)} is not a number that JSON can say.", "Write a finite number, or quote the text.")
+            self._problem(
+                path, f"{printable(text)} is not a number that JSON can say.", "Write a finite number, or quote the text."
+            )
             return 0
 
     def _problem(self, path: Path, message: str, hint: str) -> None:
@@ -283,7 +291,9 @@ def _read_json(text: str, yaml_error: yaml.YAMLError) -> Document:
         return built
 
     try:
-        document.value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
+        document.value = json.loads(
+            text, object_pairs_hook=unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer
+        )
     except json.JSONDecodeError as error:
         if not re.match(r"\s*\{\s*\"", text):
             raise _explained(text, yaml_error) from yaml_error
@@ -319,7 +329,7 @@ def _require_bounded(value: object) -> None:
 
 
 def _explained(text: str, error: yaml.YAMLError) -> SyntaxProblem:
-    """libyaml's words, with what an administrator can do about them."""
+    """The words of libyaml, with what an administrator can do about them."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return SyntaxProblem("it holds a character that YAML does not allow.", "Remove control characters.", _odd_character(text))
@@ -355,6 +365,10 @@ _WORDS = (
     ("but found another document", "it holds more than one document (---).", "Keep one."),
     ("undefined alias", "an alias (*name) names nothing.", 'Quote a text that starts with *, e.g. "*".'),
     ("while scanning an alias", "an alias (*name) has no name.", 'Quote a text that starts with *, e.g. "*".'),
-    ("did not find expected alphabetic", "an alias (*name) or anchor (&name) has no name.", 'Quote a text that starts with *, e.g. "*".'),
+    (
+        "did not find expected alphabetic",
+        "an alias (*name) or anchor (&name) has no name.",
+        'Quote a text that starts with *, e.g. "*".',
+    ),
     ("duplicate anchor", "an anchor (&name) stands twice.", "Give each its own name."),
 )

@@ -36,7 +36,7 @@ class CatalogFinding:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        """`functions.f.timeout (line 12, column 5): what was found. What would be right.`"""
+        """One line, e.g. `functions.f.timeout (line 12, column 5): "5 parsecs" is not a duration. Write e.g. 30s.`."""
         place = f" (line {self.line}, column {self.column})" if self.line is not None else ""
         return f"{self.path or 'the document'}{place}: {self.message}" + (f" {self.hint}" if self.hint else "")
 
@@ -69,7 +69,7 @@ class CatalogInvalid(Unavailable):
         shown = " ".join(f"{number}) {finding}" for number, finding in enumerate(self.findings[:_SHOWN_AT_ONCE], 1))
         more = f" And {count - _SHOWN_AT_ONCE} more; the tool diagnose lists all." if count > _SHOWN_AT_ONCE else ""
         super().__init__(
-            f"The catalog in this plugin's settings cannot be used: {count} {'problem' if count == 1 else 'problems'}. {shown}{more}",
+            f"The catalog in this plugin's settings cannot be used: {count} problem{'s' if count > 1 else ''}. {shown}{more}",
             hint="An administrator repairs it in the plugin's settings, field `catalog`.",
             not_executed=True,
         )

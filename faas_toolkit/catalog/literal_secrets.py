@@ -9,36 +9,59 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from faas_toolkit.catalog.findings import FoundAt, Path
 from faas_toolkit.catalog.secret_references import REFERENCE
 
 _SECRET_KEYS = frozenset(
-    "bearer password passwd secret token api_key apikey access_key secret_key secret_access_key access_key_secret session_token"
-    " client_secret private_key standard_webhook signing_secret function_key security_token".split()
+    {
+        "access_key",
+        "access_key_secret",
+        "api_key",
+        "bearer",
+        "client_secret",
+        "function_key",
+        "password",
+        "private_key",
+        "secret",
+        "secret_access_key",
+        "secret_key",
+        "security_token",
+        "session_token",
+        "signing_secret",
+        "standard_webhook",
+        "token",
+    }
 )
 _PROSE = frozenset({"describe", "description", "arguments", "result", "pattern", "words", "ca"})
 """Texts in which an example or a certificate may look random; known kinds of tokens are found there all the same."""
 
-_KINDS = (
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")),
-    ("a webhook secret", re.compile(r"\bwhsec_[A-Za-z0-9+/]{24,}")),
-    ("an API key", re.compile(r"\b(?:sk|rk|pk)[-_](?:[A-Za-z0-9]{1,20}[-_]){0,3}[A-Za-z0-9]{20,}")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})")),
-    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
-    ("a Slack token", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}")),
-    ("a Google key", re.compile(r"\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{20,}")),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("a HubSpot token", re.compile(r"\bpat-(?:na|eu|ap)\d-[0-9a-f-]{30,}")),
-    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}")),
-    ("a signed token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.")),
-    ("an address with a password in it", re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:[^\s/@]{1,200}@", re.IGNORECASE)),
-)
+_KINDS = {  # counts are bounded, so that no text makes a pattern slow
+    "a private key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
+    "a webhook secret": r"\bwhsec_[A-Za-z0-9+/]{24}",
+    "an API key": r"\b(?:sk|rk|pk)[-_](?:[A-Za-z0-9]{1,20}[-_]){0,3}[A-Za-z0-9]{20}",
+    "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})",
+    "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20}",
+    "a Slack token": r"\bxox[abprs]-[A-Za-z0-9-]{10}",
+    "a Google key": r"\b(?:AIza[A-Za-z0-9_-]{30}|ya29\.[A-Za-z0-9_-]{20})",
+    "an AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    "a HubSpot token": r"\bpat-(?:na|eu|ap)\d-[0-9a-f-]{30}",
+    "a Hugging Face token": r"\bhf_[A-Za-z0-9]{30}",
+    "a signed token (JWT)": r"\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8}",
+    "an address with a password in it": r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@]{0,100}:[^\s/@]{1,200}@",
+}
+_KIND = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
+_KIND_NAMES = tuple(_KINDS)
+_SCANNED = 20_000
+"""Characters at the start of each text in which known kinds of tokens are looked for."""
+_SCHEMES = frozenset({"bearer", "basic", "token"})
+"""What may stand beside a reference in the value of a header."""
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{32,512}")
 
 
-def find_literal_secrets(value: object) -> Iterator[FoundAt]:
-    """A finding for each text that should be a `${secret:name}`; the text itself is never in it."""
+def find_literal_secrets(value: object) -> Iterator[tuple[FoundAt, str]]:
+    """A finding for each text that should be a `${secret:name}`, and that text, which is never in the finding."""
     pending: list[tuple[object, Path]] = [(value, ())]
     while pending:
         item, path = pending.pop()
@@ -49,16 +72,16 @@ def find_literal_secrets(value: object) -> Iterator[FoundAt]:
         elif isinstance(item, str) and item:
             kind = _kind(REFERENCE.sub("", item), path)
             if kind:
-                yield FoundAt(path, f"{kind} stands here as a literal ({len(item)} characters).", _instead(path))
+                yield FoundAt(path, f"{kind} stands here as a literal ({len(item)} characters).", _instead(path)), item
 
 
 def _kind(text: str, path: Path) -> str | None:
-    if not text:
+    if not text.strip():
         return None
-    for kind, pattern in _KINDS:
-        if pattern.search(text):
-            return kind
-    if _only_secrets_stand_at(path) and text.strip() and text.lower().strip() not in ("bearer", "basic", "token"):
+    match = _KIND.search(text, 0, _SCANNED)
+    if match:
+        return _KIND_NAMES[(match.lastindex or 1) - 1]
+    if _only_secrets_stand_at(path) and text.strip().lower() not in _SCHEMES:
         return "a secret"
     if not _PROSE.intersection(path) and _TOKEN.fullmatch(text) and _looks_random(text):
         return "a text that looks like a secret"
@@ -76,7 +99,7 @@ def _looks_random(text: str) -> bool:
     classes = (str.islower, str.isupper, str.isdigit)
     if not all(any(check(character) for character in text) for check in classes):
         return False
-    switches = sum(_class(a) != _class(b) for a, b in zip(text, text[1:], strict=False))
+    switches = sum(_class(a) != _class(b) for a, b in pairwise(text))
     return _bits_per_character(text) >= 4.0 and switches >= len(text) * 0.4 and text.count("-") + text.count("_") <= 2
 
 

@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faas_toolkit.catalog.findings import FoundAt, Path
-from faas_toolkit.core.schema import nearest, printable
+from faas_toolkit.core.untrusted import nearest, printable
 
 SHARED = "FAAS_TOOLKIT_SHARED_SECRETS"
 SHORTEST = 6
 """Shorter values could not be removed from logs and answers without spoiling ordinary text."""
 
 REFERENCE = re.compile(r"\$\{secret:([A-Za-z0-9_.-]{1,100})\}")
-_MISWRITTEN = re.compile(r"\$\{\s{0,5}(?:secrets?|env|environment)\b[^}]{0,100}\}?|\$\{\{[^}]{0,100}\}?|\$secret:\w{1,100}", re.IGNORECASE)
+_MISWRITTEN = re.compile(
+    r"\$\{\s{0,5}(?:secrets?|env|environment)\b[^}]{0,100}\}?|\$\{\{[^}]{0,100}\}?|\$secret:\w{1,100}", re.IGNORECASE
+)
+
+_MAX_FILLED = 4_000_000
+"""Characters of all texts with secrets filled in: a long secret that is named thousands of times is a mistake or an attack."""
+_TOO_MUCH = f"the texts with secrets filled in have more than {_MAX_FILLED:,} characters."
 
 
 def available_secrets(secrets: Mapping[str, str], environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -36,6 +42,8 @@ class Filled:
     places: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     """Which secrets stand in which text."""
     problems: list[FoundAt] = field(default_factory=list)
+    size: int = 0
+    """Characters of the texts that were filled in."""
 
 
 def fill_secrets(value: object, available: Mapping[str, str] | None) -> Filled:
@@ -65,6 +73,11 @@ def _fill(value: object, path: Path, available: Mapping[str, str] | None, filled
     filled.places[path] = names
     for name in names:
         _use(name, path, available, filled)
+    filled.size += len(value) + sum(len(filled.used[name]) for name in REFERENCE.findall(value))
+    if filled.size > _MAX_FILLED:
+        if not any(problem.message == _TOO_MUCH for problem in filled.problems[-1:]):
+            filled.problems.append(FoundAt(path, _TOO_MUCH, "Name long secrets fewer times."))
+        return ""
     return REFERENCE.sub(lambda match: filled.used[match[1]], value)
 
 
@@ -88,9 +101,7 @@ def _use(name: str, path: Path, available: Mapping[str, str] | None, filled: Fil
 def _how_to_add(name: str, available: Mapping[str, str]) -> str:
     close = nearest(name, available)
     meant = f"Did you mean ${{secret:{close}}}? " if close else ""
-    return (
-        f'{meant}Add it to the setting `secrets`, e.g. {{"{name}": "…"}}, or let the operator list it in {SHARED}.'
-    )
+    return f'{meant}Add it to the setting `secrets`, e.g. {{"{name}": "…"}}, or let the operator list it in {SHARED}.'
 
 
 def _note_miswritten(text: str, path: Path, filled: Filled) -> None:

@@ -1,0 +1,105 @@
+"""What no section can check alone: names that must exist elsewhere in the document.
+
+Works on the plain values, not on the typed catalog, so that these findings come together with all others.
+"""
+
+import fnmatch
+from collections.abc import Collection, Iterator, Mapping
+
+from faas_toolkit.capabilities.crm.fields import FIELDS
+from faas_toolkit.catalog.findings import FoundAt, Path
+from faas_toolkit.core.untrusted import nearest, printable
+
+_FAMILIES = {"functions": ("function.call", "functions"), "crm": ("crm.read", "crm.sources")}
+
+
+def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> Iterator[FoundAt]:
+    """Findings over the whole document; what has the wrong type is left to the types."""
+    functions = _mapping(sections.get("functions"))
+    yield from _operations(_mapping(sections.get("operations")), operations, functions)
+    roles = _mapping(sections.get("roles"))
+    yield from _roles_differ(roles)
+    for name, role in roles.items():
+        crm = _mapping(_mapping(role).get("crm"))
+        yield from _names(("roles", name, "functions"), _mapping(role).get("functions"), functions, "function")
+        yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
+        yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
+        yield from _granted_nothing(name, _mapping(role))
+    for name, source in _mapping(sections.get("crm")).items():
+        named = _mapping(source).get("function")
+        if isinstance(named, str):
+            yield from _exists(("crm", name, "function"), named, functions, "function")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: object) -> list[tuple[int, str]]:
+    return [(index, item) for index, item in enumerate(value) if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _exists(path: Path, name: str, names: Collection[str], what: str, *, at_key: bool = False) -> Iterator[FoundAt]:
+    if name not in names:
+        close = nearest(name, names)
+        known = f"Did you mean {close}?" if close else _known(names, what)
+        yield FoundAt(path, f"there is no {what} {printable(name)}.", known, at_key=at_key)
+
+
+def _known(names: Collection[str], what: str) -> str:
+    if not names:
+        return f"The catalog has no {what} yet."
+    shown = ", ".join(printable(name) for name in sorted(names)[:12])
+    return f"There {'are' if len(names) > 1 else 'is'} {shown}{', …' if len(names) > 12 else ''}."
+
+
+def _operations(
+    declared: Mapping[str, object], operations: Collection[str], functions: Mapping[str, object]
+) -> Iterator[FoundAt]:
+    for name, hooks in declared.items():
+        yield from _exists(("operations", name), name, operations, "operation", at_key=True)
+        for place in ("before", "after"):
+            function = _mapping(hooks).get(place)
+            if isinstance(function, str):
+                yield from _exists(("operations", name, place), function, functions, "function")
+
+
+def _roles_differ(roles: Mapping[str, object]) -> Iterator[FoundAt]:
+    seen: dict[str, str] = {}
+    for name in roles:
+        first = seen.setdefault(name.casefold(), name)
+        if first != name:
+            yield FoundAt(("roles", name), f"it differs from the role {printable(first)} only in case.", "Keep one.", at_key=True)
+
+
+def _names(path: Path, patterns: object, names: Mapping[str, object], what: str) -> Iterator[FoundAt]:
+    for index, pattern in _texts(patterns):
+        is_glob = any(character in pattern for character in "*?[")
+        if not is_glob:
+            yield from _exists((*path, index), pattern, names, what)
+        elif pattern != "*" and not fnmatch.filter(names, pattern):
+            yield FoundAt((*path, index), f"no {what} matches {printable(pattern)}.", _known(names, what), "warning")
+
+
+def _hidden(path: Path, fields: object) -> Iterator[FoundAt]:
+    known = [f"{entity}.{field.name}" for entity, its in FIELDS.items() for field in its]
+    for index, name in _texts(fields):
+        entity, _, field = name.partition(".")
+        if entity in FIELDS and field.isidentifier() and name not in known:
+            close = nearest(name, known)
+            its = ", ".join(each.removeprefix(f"{entity}.") for each in known if each.startswith(f"{entity}."))
+            meant = f"Did you mean {close}?" if close else f"A {entity} has {its}."
+            yield FoundAt((*path, index), f"there is no field {printable(name)}, so nothing would be hidden.", meant)
+
+
+def _granted_nothing(name: str, role: Mapping[str, object]) -> Iterator[FoundAt]:
+    allow = [text for _, text in _texts(role.get("allow"))]
+    if "*" in allow:
+        return
+    listed = {"functions": role.get("functions"), "crm": _mapping(role.get("crm")).get("sources")}
+    for family, (grant, key) in _FAMILIES.items():
+        if any(fnmatch.fnmatchcase(grant, held) for held in allow) and listed[family] is None:
+            path: Path = ("roles", name, *key.split("."))
+            yield FoundAt(
+                path, f"{grant} is allowed and nothing is named, so nothing can be used.", '["*"] names all.', "warning"
+            )
