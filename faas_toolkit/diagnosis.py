@@ -22,6 +22,8 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         text=f"{loaded.origin}, {loaded.hash[:12]}: {len(catalog.crm)} CRM sources, {len(catalog.functions)} functions.",
         repair="" if broken is None else "The configured catalog is broken (below); repair it in the setting `catalog`.",
     )
+    for finding in loaded.warnings:
+        yield Finding(check="catalog", item="warning", status="warning", text=str(finding))
     for number, finding in enumerate(broken.findings if broken else (), 1):
         yield Finding(
             check="catalog", item=f"error {number}", status="failed", text=str(finding), repair="Repair it in `catalog`."

@@ -1,6 +1,6 @@
 """One configuration, put together: the front with its policies, the capabilities, and what they ask."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ class Runtime:
         self.broken = broken
         self.stands_in = stands_in
         self._fronts: dict[str, Proceed] = {}
+        self._capabilities: dict[str, Capability] = {}
 
     def handle(self, call: Call) -> Answer:
         """Passes the call through the front; raises a `Failure`."""
@@ -87,7 +88,7 @@ class Runtime:
 
         if self.broken is not None and not self.stands_in and name != DIAGNOSE:
             return compose((self._audit,), self._refuse)
-        return compose(self._policies, self._capabilities[name])
+        return compose(self._policies, self._capability(name))
 
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
@@ -109,7 +110,7 @@ class Runtime:
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secret_values, *(value for _, value in self._settings.secrets)])
+        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -174,19 +175,24 @@ class Runtime:
         return TokenVerifier(keys=keys, clock=self._process.clock) if keys else None
 
     def _traits(self, call: Call) -> Traits:
-        return self._capabilities[call.operation.name].traits(call)
+        return self._capability(call.operation.name).traits(call)
 
-    @cached_property
-    def _capabilities(self) -> Mapping[str, Capability]:
+    def _capability(self, name: str) -> Capability:
         from faas_toolkit.capabilities.workspace.capability import Diagnose, ListCapabilities
 
-        inventories: dict[str, Inventory] = {"crm": self._crm, "functions": self._functions}
-        return {
-            "crm.lookup": self._crm,
-            "function.call": self._functions,
-            "workspace.capabilities": ListCapabilities(inventories=inventories),
-            "workspace.diagnose": Diagnose(inventories=inventories, environment=self._environment),
-        }
+        if name not in self._capabilities:
+            make: Mapping[str, Callable[[], Capability]] = {
+                "crm.lookup": lambda: self._crm,
+                "function.call": lambda: self._functions,
+                "workspace.capabilities": lambda: ListCapabilities(inventories=self._inventories),
+                DIAGNOSE: lambda: Diagnose(inventories=self._inventories, environment=self._environment),
+            }
+            self._capabilities[name] = make[name]()
+        return self._capabilities[name]
+
+    @cached_property
+    def _inventories(self) -> Mapping[str, Inventory]:
+        return {"crm": self._crm, "functions": self._functions}
 
     @cached_property
     def _crm(self) -> "CrmCapability":

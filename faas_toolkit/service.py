@@ -77,6 +77,7 @@ class Service:
 
     def run(self, settings: RuntimeSettings, request: Request) -> Outcome:
         """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
+        self._process.warm()
         clock = self._process.clock
         record = Record(request_id=secrets.token_hex(8), started=clock.monotonic())
         call = Call(

@@ -54,6 +54,15 @@ PLATFORMS: Mapping[str, str] = {
 }
 
 
+LOADED_ON_FIRST_USE = (
+    "faas_toolkit.state.sql",
+    "faas_toolkit.state.cache.outcomes",
+    "faas_toolkit.observe.audit",
+    "faas_toolkit.catalog.load",
+)
+"""What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
+
+
 def load(path: str) -> Any:  # noqa: ANN401 - what stands behind a table's string is typed by its port
     """The attribute behind `"module:attribute"`."""
     module, _, attribute = path.partition(":")
@@ -86,6 +95,11 @@ class Process:
     environment: Mapping[str, str]
     working_directory: Path
     hard_limit: "HardLimit" = nullcontext
+
+    def warm(self) -> None:
+        """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
+        if "database" not in self.__dict__:
+            self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
 
     @cached_property
     def cells(self) -> "Cells":
