@@ -5,10 +5,14 @@ Works on the plain values, not on the typed catalog, so that these findings come
 
 import fnmatch
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 
 from faas_toolkit.capabilities.crm.fields import FIELDS
 from faas_toolkit.catalog.findings import FoundAt, Path
 from faas_toolkit.core.untrusted import nearest, printable
+
+_COMPARED = 1_000
+"""Names among which the nearest is looked for."""
 
 _FAMILIES = {"functions": ("function.call", "functions"), "crm": ("crm.read", "crm.sources")}
 
@@ -41,7 +45,7 @@ def _texts(value: object) -> list[tuple[int, str]]:
 
 def _exists(path: Path, name: str, names: Collection[str], what: str, *, at_key: bool = False) -> Iterator[FoundAt]:
     if name not in names:
-        close = nearest(name, names)
+        close = nearest(name, islice(names, _COMPARED))
         known = f"Did you mean {close}?" if close else _known(names, what)
         yield FoundAt(path, f"there is no {what} {printable(name)}.", known, at_key=at_key)
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -153,7 +154,7 @@ class _Reading:
         literals = list(find_literal_secrets(served))
         found += self.filled.problems
         found += [finding for finding, _ in literals]
-        found += cross_check(self._sections, self._operations)
+        found += islice(cross_check(self._sections, self._operations), _MOST_FINDINGS)
         return self._typed(found, [text for _, text in literals])
 
     def _typed(self, found: list[FoundAt], literals: list[str]) -> tuple[list[FoundAt], Catalog | None]:
@@ -168,7 +169,10 @@ class _Reading:
                 hidden=[*self.filled.used.values(), *literals],
             )
             known = {finding.path for finding in found}
-            return [*found, *(item for item in sentences(error) if item.path not in known and not self._unknowable(item))], None
+            return [
+                *found,
+                *(item for item in sentences(error, _MOST_FINDINGS) if item.path not in known and not self._unknowable(item)),
+            ], None
 
     def _unknowable(self, finding: FoundAt) -> bool:
         """Without the secrets at hand, nothing is said about what they stand for."""
@@ -178,7 +182,10 @@ class _Reading:
     def _placed(self, found: Iterable[FoundAt]) -> list[CatalogFinding]:
         """The findings with their lines, in the order of the text."""
         placed = []
-        for item in list(found)[:_MOST_FINDINGS]:
+        found = list(found)
+        if len(found) > _MOST_FINDINGS:
+            found[_MOST_FINDINGS:] = [FoundAt((), f"there are more than {_MOST_FINDINGS} problems.", "Repair these first.")]
+        for item in found:
             mark = item.mark or self._document.mark(item.path, at_key=item.at_key)
             placed.append(
                 CatalogFinding(

@@ -65,9 +65,9 @@ class Sentences:
         self._secret_places = secret_places
         self._hidden = tuple(text for text in hidden if text)
 
-    def __call__(self, error: ValidationError) -> list[FoundAt]:
-        """A finding for each error, without those that only follow from another."""
-        found = [self._finding(item) for item in error.errors(include_url=False, include_input=False)]
+    def __call__(self, error: ValidationError, most: int) -> list[FoundAt]:
+        """A finding for each of the first `most` errors, without those that only follow from another."""
+        found = [self._finding(item) for item in error.errors(include_url=False, include_input=False)[:most]]
         return list(_without_consequences(found))
 
     def _finding(self, item: Any) -> tuple[str, FoundAt]:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -130,7 +130,7 @@ def _without_consequences(found: list[tuple[str, FoundAt]]) -> Iterator[FoundAt]
 _FOLLOWING = frozenset(
     {"too_short", "literal_error", "list_type", "tuple_type", "string_type", "dict_type", "model_type", "none_required"}
 )
-"""What pydantic says of a place when the real error is inside of it: of the other branches of a union, or of a list left empty."""
+"""What pydantic says of a place when the real error is inside of it: of other branches of a union, or of a list left empty."""
 
 
 def _unknown_key(problem: Problem) -> Sentence:
