@@ -3,11 +3,12 @@
 from typing import Any
 
 from dify_plugin import ToolProvider
-from faas_toolkit.dify import settings
+
+from faas_toolkit.dify import adapter
 
 
 class FaasToolkitProvider(ToolProvider):
     """Hands the settings on to be checked."""
 
     def _validate_credentials(self, credentials: dict[str, Any]) -> None:
-        settings.validate(credentials)
+        adapter.validate(credentials)

@@ -1,136 +1,22 @@
-"""The way in and out for Dify: parameters to a call, a reply to messages or to a failed node.
+"""The door for Dify's tools and provider. Start-up counts (design.md §3.7), so what stands behind it loads on the first call."""
 
-The one place that catches everything. An exception's traceback would reach the model, and a `BaseException` that is not an
-`Exception` would leave the caller hanging for 600 s (dify-daemon, list, 1 and 2).
-"""
-
-import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from faas_toolkit.core.call import Origin, Surface, Workspace
-from faas_toolkit.core.errors import Failure, Internal, InvalidInput
-from faas_toolkit.core.operation import Operation
-from faas_toolkit.dify import identity, messages, node, settings
-from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.service import Request
-from faas_toolkit.wiring import operation_named
 
 if TYPE_CHECKING:
     from dify_plugin import Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
 
-logger = logging.getLogger(__name__)
-
-_ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
-_ON_ERROR = ("auto", "fail", "return")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back to Dify."""
-
-    text: str
-    variables: Mapping[str, object]
-    failure: Failure | None = None
-
 
 def run(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
-    """Answers one invocation of a tool.
+    """Answers one invocation of a tool; raises only the SDK's classes, where a workflow node must fail."""
+    from faas_toolkit.dify import invocation
 
-    Raises:
-        InvokeError: of the SDK; only where a workflow node must fail, with the failure's text and nothing else.
-    """
-    operation = operation_named(operation_name)
-    surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    reply = _reply(tool, operation, parameters, surface)
-    if reply.failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(reply.failure) from None
-    yield from messages.render(tool, reply.text, reply.variables)
+    yield from invocation.answer(tool, operation_name, parameters)
 
 
-def _reply(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
-    try:
-        return _answer(tool, operation, parameters, surface)
-    except Failure as failure:
-        return failed(operation, failure, {}, surface)
-    except BaseException:
-        logger.exception("%s failed inside the toolkit", operation.name)
-        return failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
+def validate(credentials: Mapping[str, object]) -> None:
+    """Checks the provider's settings; raises the SDK's `CredentialsValidateFailedError`."""
+    from faas_toolkit.dify import settings
 
-
-def _answer(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
-    _check_on_error(parameters.get("on_error"))
-    configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage)
-    this_node = node.current()
-    workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
-    outcome = this_node.service.run(
-        configured,
-        Request(
-            operation=operation,
-            arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
-            origin=_origin(tool, parameters, workspace, surface),
-            host=host,
-        ),
-    )
-    if outcome.failure is not None:
-        return failed(operation, outcome.failure, outcome.meta, surface)
-    variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}
-    return Reply(outcome.text, _for_surface({**variables, **outcome.variables}, operation, surface))
-
-
-def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace, surface: Surface) -> Origin:
-    token = parameters.get("identity_token")
-    if token is not None and not isinstance(token, str):
-        raise InvalidInput("identity_token must be a text: a signed token (JWT).")
-    return Origin(
-        workspace=workspace,
-        surface=surface,
-        user_id=tool.runtime.user_id or "",
-        app_id=tool.session.app_id,
-        conversation_id=tool.session.conversation_id,
-        message_id=tool.session.message_id,
-        identity_token=token or None,
-    )
-
-
-def failed(operation: Operation, failure: Failure, meta: Mapping[str, object], surface: Surface) -> Reply:
-    """A failure as data that teaches, every declared variable set."""
-    variables = {"ok": False, "error": failure.as_dict(), "source": "", "meta": dict(meta), "added": {}, **operation.empty}
-    return Reply(f"Failed ({failure.kind}): {failure.as_text()}", _for_surface(variables, operation, surface), failure)
-
-
-def _for_surface(variables: Mapping[str, object], operation: Operation, surface: Surface) -> Mapping[str, object]:
-    if surface == "workflow":
-        return variables
-    return {name: value for name, value in variables.items() if name not in operation.large}
-
-
-def _check_on_error(value: object) -> None:
-    if value not in (None, "", *_ON_ERROR):
-        raise InvalidInput(
-            f"on_error must be one of {', '.join(_ON_ERROR)}.", hint="auto fails a workflow node and answers an agent."
-        )
-
-
-def _fails_node(on_error: object, surface: Surface) -> bool:
-    if on_error in ("fail", "return"):
-        return on_error == "fail"
-    return surface == "workflow"
-
-
-def _invoke_error(failure: Failure) -> Exception:
-    """The SDK's class that fits (tools.md §1); of these classes only the text arrives, without a traceback."""
-    from dify_plugin.errors import model
-
-    classes = {
-        "throttled": model.InvokeRateLimitError,
-        "unauthenticated": model.InvokeAuthorizationError,
-        "forbidden": model.InvokeAuthorizationError,
-        "unavailable": model.InvokeServerUnavailableError,
-        "timeout_unknown": model.InvokeServerUnavailableError,
-    }
-    found: type[Exception] = classes.get(failure.kind, model.InvokeBadRequestError)
-    return found(messages.speakable(failure.as_text()))
+    settings.validate(credentials)
