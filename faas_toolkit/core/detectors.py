@@ -21,7 +21,7 @@ class Found:
 
 # --- e-mail ---------------------------------------------------------------------------------------------------------------------
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+UNSPACED_SCRIPTS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 """Scripts that write words without spaces between them (Thai to Hangul): there a neighbour says nothing about a word's edge."""
 
 # The top-level domains of these scripts by name: the text may run on after them without a space.
@@ -29,14 +29,14 @@ _UNSPACED_TLD = (
     "中国|中國|公司|网络|網絡|网址|商城|在线|中文网|手机|移动|集团|商店|广告|香港|台湾|台灣|新加坡|澳門|政务|公益"
     "|みんな|世界|コム|닷컴|닷넷|한국"
 )
-_LABEL = rf"(?:[^\W_{_UNSPACED}](?:[^\W{_UNSPACED}]|-){{0,62}}|[{_UNSPACED}][\w-]{{0,62}})"
+_LABEL = rf"(?:[^\W_{UNSPACED_SCRIPTS}](?:[^\W{UNSPACED_SCRIPTS}]|-){{0,62}}|[{UNSPACED_SCRIPTS}][\w-]{{0,62}})"
 _DOMAIN = re.compile(
-    rf"@((?:{_LABEL}\.){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{_UNSPACED}]{{2,24}}(?![^\W_{_UNSPACED}])))",
+    rf"@((?:{_LABEL}\.){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{UNSPACED_SCRIPTS}]{{2,24}}(?![^\W_{UNSPACED_SCRIPTS}])))",
     re.IGNORECASE,
 )
 # Read from the @ to the left, so on reversed text. First the usual local part, which ends where an unspaced script begins
 # (联系user@example.com); only where such a script stands at the @ itself does it belong to the address (用户@例子.中国).
-_LOCAL = re.compile(rf"(?:[^\W{_UNSPACED}]|[.+%&'-]){{0,63}}[^\W{_UNSPACED}]|[\w.+-]{{0,63}}\w")
+_LOCAL = re.compile(rf"(?:[^\W{UNSPACED_SCRIPTS}]|[.+%&'-]){{0,63}}[^\W{UNSPACED_SCRIPTS}]|[\w.+-]{{0,63}}\w")
 
 
 def find_emails(text: str, key: str = "") -> Iterator[Found]:

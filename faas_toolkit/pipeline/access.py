@@ -10,7 +10,8 @@ from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.identity_token import Identity, TokenVerifier
 
-_WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "token", "partial", "drop")
+_WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "partial", "token", "drop")
+_CRM_GRANTS = ("crm.read", "crm.write")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Role:
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names or globs per family, as `Scope.sources`."""
     hidden: frozenset[str] = frozenset()
+    """Fields of the CRM, as `entity.field`."""
     masks: Mapping[str, MaskMode] = field(default_factory=dict)
 
 
@@ -48,19 +50,20 @@ class Access:
             Forbidden: the grant of the operation is missing.
         """
         identity = self._identity(call.origin)
-        names = tuple(name for name in (identity.roles if identity else (self._default_role,)) if name in self._roles)
+        named = identity.roles if identity and identity.roles else (self._default_role,)
+        names = tuple(name for name in named if name in self._roles)
         scope, masks = self._rights(names)
         scope = replace(scope, groups=identity.groups, owner=identity.subject) if identity else scope
         caller = _caller(call.origin, identity, names, masks)
         call.record.caller = caller
-        call.record.decide("access", caller.subject, ", ".join(names) or "no role")
-        checked = replace(call, caller=caller, scope=scope)
         if not scope.grants_operation(call.operation.grant):
-            raise self._forbidden(checked, identity)
-        return proceed(checked)
+            call.record.decide("access", "forbidden", f"{caller.subject}; {_noted(named, names)}")
+            raise _forbidden(call, named, names, verified=identity is not None)
+        call.record.decide("access", caller.subject, _noted(named, names))
+        return proceed(replace(call, caller=caller, scope=scope))
 
     def _identity(self, origin: Origin) -> Identity | None:
-        if origin.identity_token is None:
+        if origin.identity_token is None or not origin.identity_token.strip():
             return None
         if self._verifier is None:
             raise Unauthenticated(
@@ -76,14 +79,24 @@ class Access:
             self._made[names] = _merged([self._roles[name] for name in names])
         return self._made[names]
 
-    def _forbidden(self, call: Call, identity: Identity | None) -> Forbidden:
-        if not call.caller.roles:
-            named = identity.roles if identity else (self._default_role,)
-            who = f"None of your roles ({', '.join(printable(name) for name in named) or 'none given'}) is in the catalog."
-        else:
-            who = f"Your role ({', '.join(call.caller.roles)}) does not have the grant {call.operation.grant}."
-        token = "" if identity else " A caller with an identity_token may have other roles."
-        return Forbidden(who, hint=f"An administrator adds it under `roles` in the catalog.{token}")
+
+def _noted(named: tuple[str, ...], known: tuple[str, ...]) -> str:
+    unknown = [printable(name) for name in named if name not in known][:5]
+    return (", ".join(known) or "no role") + (f"; not in the catalog: {', '.join(unknown)}" if unknown else "")
+
+
+def _forbidden(call: Call, named: tuple[str, ...], known: tuple[str, ...], *, verified: bool) -> Forbidden:
+    grant, tool = call.operation.grant, call.operation.tool
+    token = "" if verified else " A caller who sends an identity_token may hold other roles."
+    if not known:
+        return Forbidden(
+            f"{tool} needs the grant {grant}, and the catalog has no role {' or '.join(printable(name) for name in named[:5])}.",
+            hint=f"An administrator adds the role under `roles` in the catalog, with allow: [{grant}].{token}",
+        )
+    return Forbidden(
+        f"{tool} needs the grant {grant}, which your role does not give: {', '.join(known)}.",
+        hint=f"An administrator adds {grant} to `roles.{known[0]}.allow` in the catalog.{token}",
+    )
 
 
 def _caller(origin: Origin, identity: Identity | None, names: tuple[str, ...], masks: Mapping[str, MaskMode]) -> Caller:
@@ -92,21 +105,33 @@ def _caller(origin: Origin, identity: Identity | None, names: tuple[str, ...], m
             subject=identity.subject, verified=True, roles=names, groups=identity.groups, tenant=identity.tenant, masks=masks
         )
     # In Agent nodes (no app) the user id may be new on each call, so it says nothing there (dify-behaviour §3).
-    subject = f"dify:{origin.user_id}" if origin.user_id and origin.app_id else "workspace"
+    subject = f"dify:{printable(origin.user_id, 200)}" if origin.user_id and origin.app_id else "workspace"
     return Caller(subject=subject, roles=names, masks=masks)
 
 
 def _merged(roles: Sequence[Role]) -> tuple[Scope, Mapping[str, MaskMode]]:
-    """Several roles give what any of them gives: so a field is hidden only if all hide it, and the weakest mask holds."""
+    """Several roles give what any of them gives.
+
+    Roles add rights and never take away: a caller who is given one more role must not see less than before, or administrators
+    would have to know all combinations. So a field is hidden only if every role that opens its family hides it (a role that does
+    not open the CRM has no say in what the CRM shows), and the weakest mask holds. Who must never see a field is not given a role
+    that shows it.
+    """
     families = {family for role in roles for family in role.sources}
+    hiding = [role.hidden for role in roles if _opens_crm(role)]
     scope = Scope(
         grants=frozenset(grant for role in roles for grant in role.allow),
         sources={family: _union(role.sources.get(family, ()) for role in roles) for family in families},
-        hidden=frozenset.intersection(*(role.hidden for role in roles)) if roles else frozenset(),
+        hidden=frozenset.intersection(*hiding) if hiding else frozenset(),
     )
     detectors = {detector for role in roles for detector in role.masks}
     masks = {detector: _weakest(role.masks.get(detector, "partial") for role in roles) for detector in detectors}
     return scope, masks
+
+
+def _opens_crm(role: Role) -> bool:
+    held = Scope(grants=frozenset(role.allow))
+    return any(held.grants_operation(grant) for grant in _CRM_GRANTS) and bool(role.sources.get("crm"))
 
 
 def _union(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

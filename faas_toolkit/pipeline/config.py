@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from faas_toolkit.core.redaction import DETECTORS
-from faas_toolkit.core.schema import nearest
+from faas_toolkit.core.untrusted import nearest
 from faas_toolkit.net.config import Amount, Duration, Section
+from faas_toolkit.pipeline.refusals import compile_pattern
 
 GRANTS = (
     "crm.read",
@@ -150,18 +151,7 @@ class OperationConfig(Section):
 
 
 def _linear_pattern(pattern: str) -> str:
-    import re2  # the linear-time engine: a pattern of a catalog must not stall the one thread
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(
-            f"this is not a pattern that RE2 takes ({reason}); it knows no look-around and no back-references,"
-            ' e.g. "(?i)ignore all previous"'
-        ) from error
+    compile_pattern(pattern)  # a pattern of a catalog must not stall the one thread
     return pattern
 
 

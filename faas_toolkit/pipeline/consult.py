@@ -4,21 +4,31 @@ It is sent
 
     {"operation": "crm.lookup", "arguments": {…}, "caller": {"subject", "verified", "roles", "groups", "tenant"}}
 
-and answers `{"allow": true}`, `{"allow": true, "arguments": {…}}` or `{"allow": false, "reason": "…"}`. Anything else, and any
-failure of the function, fails the call: a check that could not be made was not passed. It stands outside the cache, so a refusal
-also holds for answers that are kept.
+and answers `{"allow": true}`, `{"allow": true, "arguments": {…}}` or `{"allow": false, "reason": "…"}`. `arguments` takes the
+place of all arguments and passes the tool's own checks again. Anything else, and any failure of the function, fails the call: a
+check that could not be made was not passed. It stands outside the cache, so a refusal also holds for answers that are kept.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call, Caller
-from faas_toolkit.core.errors import BadResponse, Blocked, Failure
+from faas_toolkit.core.errors import (
+    BadResponse,
+    Blocked,
+    Cancelled,
+    Failure,
+    FunctionError,
+    Throttled,
+    TimeoutUnknown,
+    Unavailable,
+)
 from faas_toolkit.core.operation import InvokeFunction, Proceed
 from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
 
 _REASON_CHARS = 500
+_PASSED_ON = (Throttled, Unavailable, FunctionError, BadResponse, Cancelled)
 
 
 class Consult:
@@ -58,9 +68,10 @@ class Consult:
         try:
             verdict = self._invoke(name, payload, call)
         except Failure as failure:
-            failure.message = f"The check by {name!r} could not be made: {failure.message}"
-            raise
+            call.record.decide("consult", failure.kind, name)
+            raise _not_made(name, call, failure) from failure
         if not isinstance(verdict, Mapping) or not isinstance(verdict.get("allow"), bool):
+            call.record.decide("consult", "bad_response", name)
             raise _broken(name, 'it must answer {"allow": true} or {"allow": false, "reason": "…"}')
         return verdict
 
@@ -81,6 +92,20 @@ def _described(caller: Caller) -> dict[str, object]:
         "groups": sorted(caller.groups),
         "tenant": caller.tenant,
     }
+
+
+def _not_made(name: str, call: Call, failure: Failure) -> Failure:
+    """The function's failure as the call's own. The operation did not run, so the call may be repeated where a retry can help.
+
+    What the function's caller did wrong (its name, its arguments, a grant) is not what this caller did wrong: it is a fault of
+    the catalog, and the call is unavailable until an administrator repairs it.
+    """
+    message = f"{call.operation.tool} did not run: the check by {name!r} could not be made. {failure.message}"
+    kind = type(failure) if isinstance(failure, _PASSED_ON) else Unavailable
+    if not isinstance(failure, (*_PASSED_ON, TimeoutUnknown)):
+        hint = f"An administrator looks at `operations.{call.operation.name}.before` in the catalog."
+        return kind(message, hint=hint, retryable=False, not_executed=True)
+    return kind(message, hint=failure.hint, retryable=failure.retryable, retry_after=failure.retry_after, not_executed=True)
 
 
 def _reason(verdict: Mapping[str, object], name: str) -> str:

@@ -4,20 +4,20 @@ It is sent
 
     {"operation": "crm.lookup", "arguments": {…}, "result": {…the operation's variables…}, "source": "main"}
 
-and answers an object, which becomes the variable `added`. It never takes anything away, and its failure never fails the call: the
-answer then says that the addition is missing, and is not kept.
+and answers an object of at most 100 kB of JSON, which becomes the variable `added`. It never takes anything away, and its failure
+never fails the call: the answer then says that the addition is missing, and is not kept.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call
-from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.operation import InvokeFunction, Proceed
+from faas_toolkit.core.schema import json_size, require_clean_value
 from faas_toolkit.core.stream import Stream
 
-MAX_ADDED_CHARS = 100_000
+MAX_ADDED_BYTES = 100_000
 
 
 class Enrich:
@@ -33,7 +33,7 @@ class Enrich:
         self._invoke = invoke
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
-        """The answer with what the function added."""
+        """The answer with what the function added; a stream as it is."""
         name = self._after.get(call.operation.name)
         answer = proceed(call)
         if name is None or isinstance(answer, Stream):
@@ -42,7 +42,7 @@ class Enrich:
             added = self._ask(name, call, answer)
         except Failure as failure:
             call.record.decide("enrich", failure.kind, name)
-            notice = f"The addition by {name!r} is missing: {failure.message}"
+            notice = f"What {name!r} adds is missing from this answer. {failure.message}"
             return replace(answer, partial=True, notices=(*answer.notices, notice))
         call.record.decide("enrich", "added", name)
         return replace(answer, added=added)
@@ -55,6 +55,7 @@ class Enrich:
             "source": answer.source,
         }
         added = self._invoke(name, payload, call)
-        if not isinstance(added, Mapping) or len(canonical_json(added)) > MAX_ADDED_CHARS:
-            raise BadResponse(f"it must answer an object of at most {MAX_ADDED_CHARS:,} characters.")
+        require_clean_value(added, "Its answer")
+        if not isinstance(added, Mapping) or json_size(added) > MAX_ADDED_BYTES:
+            raise BadResponse(f"It must answer an object of at most {MAX_ADDED_BYTES:,} bytes of JSON.")
         return added

@@ -1,6 +1,7 @@
 """The front: every policy once per call, in an order that is a decision and not a setting."""
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.errors import Internal
 from faas_toolkit.core.operation import Policy, Proceed
 from faas_toolkit.core.stream import Stream
 
@@ -18,7 +19,14 @@ FRONT_ORDER = (
 
 
 def compose(policies: tuple[Policy, ...], innermost: Proceed) -> Proceed:
-    """One function that passes a call through the policies, the first one outermost, to what answers it."""
+    """One function that passes a call through the policies, the first one outermost, to what answers it.
+
+    Raises:
+        Internal: the policies of the front do not stand in its order; found when a runtime is built, not when a call leaks.
+    """
+    named = [name for policy in policies if (name := type(policy).__name__.lower()) in FRONT_ORDER]
+    if named != [name for name in FRONT_ORDER if name in named]:
+        raise Internal(f"The policies stand as {' > '.join(named)}; the front's order is {' > '.join(FRONT_ORDER)}.")
     proceed = innermost
     for policy in reversed(policies):
         proceed = _around(policy, proceed)

@@ -3,15 +3,23 @@
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.errors import TooLarge
 from faas_toolkit.core.operation import Proceed
+from faas_toolkit.core.schema import MAX_JSON_BYTES, json_size
 from faas_toolkit.core.stream import Stream
 
 
 class Validation:
-    """Hands on a call whose arguments all have their own type and their default."""
+    """Hands on a call whose arguments all have their own type and their default, and hold at most 1 MB of JSON together."""
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
         """Raises `InvalidInput` or `TooLarge`, naming every problem at once."""
         checked = call.operation.shape.check(call.arguments)
+        if (size := json_size(checked)) > MAX_JSON_BYTES:
+            largest = max(checked, key=lambda name: json_size(checked[name]))
+            raise TooLarge(
+                f"The arguments of {call.operation.tool} are {size:,} bytes of JSON together; {MAX_JSON_BYTES:,} are allowed.",
+                hint=f"Send less; the largest of them is {largest}.",
+            )
         key = checked.get("idempotency_key")
         return proceed(replace(call, arguments=checked, idempotency_key=key if isinstance(key, str) else call.idempotency_key))
