@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, runtime_checkable
 
 import httpx
 
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.net.config import Tls
-from faas_toolkit.net.egress import EgressGuard
-
-CONNECT_SECONDS = 5.0
+from faas_toolkit.net.egress import EgressGuard, Route
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -29,15 +28,14 @@ UNKNOWN = (
     httpx.WriteTimeout,
     httpx.WriteError,
     httpx.CloseError,
-    httpx.RemoteProtocolError,
     httpx.TimeoutException,
     httpx.NetworkError,
-    httpx.ProtocolError,
     httpx.TransportError,
 )
 """The request was on its way; whether it did anything is not known."""
 
 UNREADABLE = (
+    httpx.RemoteProtocolError,
     httpx.DecodingError,
     httpx.TooManyRedirects,
     httpx.HTTPStatusError,
@@ -46,6 +44,16 @@ UNREADABLE = (
     httpx.StreamError,
 )
 """There was an answer, and it cannot be used."""
+
+
+@runtime_checkable
+class Connects(Protocol):
+    """A transport that can open a connection without sending anything."""
+
+    def connect(self, route: Route, tls: Tls, deadline: Deadline) -> None:
+        """Opens and closes a connection."""
+        ...
+
 
 type HardLimit = Callable[[float], AbstractContextManager[object]]
 """Ends what runs inside after so many seconds with `TimeoutError`, also where a peer sends one byte a second."""
@@ -87,25 +95,34 @@ class HttpClient:
         try:
             with self._hard_limit(deadline.remaining()):
                 route = self._guard.route(str(request.url))
-                left = max(deadline.remaining(), 0.001)
-                request.extensions = {
-                    **request.extensions,
-                    "route": route,
-                    "tls": tls,
-                    "timeout": {"connect": min(CONNECT_SECONDS, left), "read": left},
-                }
+                deadline.require(what, sent=False)
+                request.extensions = {**request.extensions, "route": route, "tls": tls, "deadline": deadline}
                 sent = True
-                return self._read(self._open().handle_request(request), deadline, what, max_bytes)
+                return self._read(self._open().handle_request(request), request, deadline, what, max_bytes)
         except Failure:
             raise
         except TimeoutError as error:
             raise _timed_out(what, sent=sent) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
 
-    def reach(self, url: str) -> None:
-        """Checks that the guard lets a URL through and its name resolves. Raises `Blocked` or `Unavailable`."""
-        self._guard.route(url)
+    def connect(self, url: str, deadline: Deadline, *, what: str, tls: Tls | None = None) -> None:
+        """Opens a connection to a URL, TLS included, and sends nothing.
+
+        Raises:
+            Blocked, Unavailable: as `send`.
+        """
+        deadline.require(what, sent=False)
+        try:
+            with self._hard_limit(deadline.remaining()):
+                route = self._guard.route(url)
+                transport = self._open()
+                if isinstance(transport, Connects):
+                    transport.connect(route, tls or Tls(), deadline)
+        except TimeoutError as error:
+            raise _timed_out(what, sent=False) from error
+        except httpx.HTTPError as error:
+            raise translate(error, what) from error
 
     def close(self) -> None:
         """Closes all connections."""
@@ -119,9 +136,12 @@ class HttpClient:
             self._transport = PooledTransport()
         return self._transport
 
-    def _read(self, response: httpx.Response, deadline: Deadline, what: str, max_bytes: int) -> httpx.Response:
+    def _read(
+        self, response: httpx.Response, request: httpx.Request, deadline: Deadline, what: str, max_bytes: int
+    ) -> httpx.Response:
         body = bytearray()
         try:
+            _require_one_coding(response, what)
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > max_bytes or response.num_bytes_downloaded > max_bytes:
@@ -130,7 +150,13 @@ class HttpClient:
         finally:
             response.close()
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DESCRIBES_WIRE]
-        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
+
+
+def _require_one_coding(response: httpx.Response, what: str) -> None:
+    """Data packed several times over can grow a thousandfold with each layer, between two looks at its size."""
+    if "," in response.headers.get("content-encoding", ""):
+        raise BadResponse(f"{what} answered data that is compressed more than once.")
 
 
 _DESCRIBES_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
@@ -140,7 +166,7 @@ def translate(error: Exception, what: str) -> Failure:
     """The failure for one of httpx's exceptions."""
     if isinstance(error, NOT_SENT):
         return _not_reached(error, what)
-    if isinstance(error, UNKNOWN):
+    if isinstance(error, UNKNOWN) and not isinstance(error, httpx.RemoteProtocolError):
         return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
     return BadResponse(f"{what} answered something that cannot be read.")
 

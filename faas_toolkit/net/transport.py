@@ -3,14 +3,20 @@
 Measured at 32 greenlets: urllib3's pool makes five times the calls per second of httpx's own (design.md §6). Loaded on first use.
 """
 
+import contextlib
+import http.client
+import socket
 import ssl
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError
 
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import Route
 
@@ -19,17 +25,58 @@ _CHUNK_BYTES = 16_384
 _KEPT_CONNECTIONS = 32
 _KEPT_POOLS = 128
 
-TIMEOUTS = "timeout"
+CONNECT_SECONDS = 5.0
+"""For TCP and TLS together; what takes longer is down."""
+
+DEADLINE = "deadline"
 ROUTE = "route"
 TLS = "tls"
 
 type PoolKey = tuple[str, str, int, str, Tls]
 
 
+class _KnowsHowFar:
+    """A connection that tells apart what failed before anything was sent, and keeps its socket within reach of the deadline."""
+
+    def connect(self) -> None:
+        """Connects; whatever fails in here failed before the request was sent, TLS included."""
+        try:
+            super().connect()  # type: ignore[misc]
+        except ConnectTimeoutError:
+            raise
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no TLS connection in time") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise NewConnectionError(cast("Any", self), str(error)) from error
+
+    def getresponse(self) -> Any:  # noqa: ANN401 - as urllib3 has it
+        """The response, with the socket it is read from: urllib3 lets go of it when the server wants to close."""
+        wire = self.sock  # type: ignore[attr-defined]
+        response = super().getresponse()  # type: ignore[misc]
+        response.wire = wire
+        return response
+
+
+class _PlainConnection(_KnowsHowFar, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_KnowsHowFar, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = cast("Any", _PlainConnection)
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = cast("Any", _TlsConnection)
+
+
 class PooledTransport(httpx.BaseTransport):
     """Sends a request to the checked address of its route, under the name of its host.
 
-    A request's extensions carry `route` (`egress.Route`), `tls` (`config.Tls`) and `timeout` (connect and read seconds).
+    A request's extensions carry `route` (`egress.Route`), `tls` (`config.Tls`) and `deadline` (`core.deadline.Deadline`).
     """
 
     def __init__(self) -> None:
@@ -47,9 +94,32 @@ class PooledTransport(httpx.BaseTransport):
         for address in route.addresses:
             try:
                 return self._send(request, self._pool(route, address, tls))
-            except httpx.ConnectError as error:  # the next address may be up; nothing was sent to this one
+            except (
+                httpx.ConnectError,
+                httpx.ConnectTimeout,
+            ) as error:  # the next address may be up; nothing was sent to this one
                 failed = error
         raise failed or httpx.ConnectError("no address", request=request)
+
+    def connect(self, route: Route, tls: Tls, deadline: Deadline) -> None:
+        """Opens a connection as a request would, TLS included, and closes it: a sign of life that runs nothing.
+
+        Raises:
+            httpx.ConnectError, httpx.ConnectTimeout: there is none.
+        """
+        failed: httpx.TransportError | None = None
+        for address in route.addresses:
+            connection = self._pool(route, address, tls)._new_conn()  # noqa: SLF001 - urllib3 opens no connection in public
+            connection.timeout = _seconds(deadline, CONNECT_SECONDS)
+            try:
+                connection.connect()
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                failed = translate(error, None)
+            else:
+                return
+            finally:
+                connection.close()
+        raise failed or httpx.ConnectError("no address")
 
     def close(self) -> None:
         """Closes all connections."""
@@ -58,7 +128,7 @@ class PooledTransport(httpx.BaseTransport):
             pool.close()
 
     def _send(self, request: httpx.Request, pool: HTTPConnectionPool) -> httpx.Response:
-        seconds = cast("dict[str, float]", request.extensions[TIMEOUTS])
+        deadline = cast("Deadline", request.extensions[DEADLINE])
         try:
             response = pool.urlopen(
                 request.method,
@@ -69,12 +139,12 @@ class PooledTransport(httpx.BaseTransport):
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
-                timeout=urllib3.Timeout(connect=seconds["connect"], read=seconds["read"]),
+                timeout=urllib3.Timeout(connect=_seconds(deadline, CONNECT_SECONDS), read=_seconds(deadline)),
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise translate(error, request) from error
         return httpx.Response(
-            response.status, headers=list(response.headers.items()), stream=_Body(response, request), request=request
+            response.status, headers=list(response.headers.items()), stream=_Body(response, request, deadline), request=request
         )
 
     def _pool(self, route: Route, address: str, tls: Tls) -> HTTPConnectionPool:
@@ -88,15 +158,10 @@ class PooledTransport(httpx.BaseTransport):
 
     def _open(self, route: Route, address: str, tls: Tls) -> HTTPConnectionPool:
         if route.scheme == "http":
-            return HTTPConnectionPool(address, route.port, maxsize=_KEPT_CONNECTIONS)
-        return HTTPSConnectionPool(
-            address,
-            route.port,
-            maxsize=_KEPT_CONNECTIONS,
-            ssl_context=self._context(tls),
-            server_hostname=route.host,
-            assert_hostname=route.host,
-        )
+            return _PlainPool(address, route.port, maxsize=_KEPT_CONNECTIONS)
+        # server_hostname is what the handshake names and what the certificate has to be for
+        context = self._context(tls)
+        return _TlsPool(address, route.port, maxsize=_KEPT_CONNECTIONS, ssl_context=context, server_hostname=route.host)
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         if tls not in self._contexts:
@@ -116,40 +181,55 @@ def make_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def translate(error: Exception, request: httpx.Request) -> httpx.TransportError:
+def _seconds(deadline: Deadline, most: float = float("inf")) -> float:
+    return max(min(deadline.remaining(), most), 0.001)  # zero would mean "do not wait at all"
+
+
+def translate(error: Exception, request: httpx.Request | None) -> httpx.TransportError:
     """The exception of httpx for one of urllib3's: what counts is whether the request was on its way."""
-    found: type[httpx.TransportError] = httpx.ReadError
     reason = error
-    if isinstance(error, urllib3.exceptions.ProtocolError) and len(error.args) > 1 and isinstance(error.args[1], Exception):
+    if isinstance(error, ProtocolError) and len(error.args) > 1 and isinstance(error.args[1], Exception):
         reason = error.args[1]
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):  # a NewConnectionError is one of these
-        found = httpx.ConnectError if isinstance(error, urllib3.exceptions.NewConnectionError) else httpx.ConnectTimeout
-    elif isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError, ssl.SSLError)):
-        found = httpx.ConnectError
-    elif isinstance(error, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
-        found = httpx.ReadTimeout
-    elif isinstance(error, (urllib3.exceptions.LocationValueError, ValueError)):
-        found = httpx.UnsupportedProtocol
-    elif isinstance(error, urllib3.exceptions.ProtocolError) and not isinstance(reason, OSError):
-        found = httpx.RemoteProtocolError
-    return found(str(reason), request=request)
+    return _counterpart(error, reason)(str(reason), request=request)
+
+
+def _counterpart(error: Exception, reason: Exception) -> type[httpx.TransportError]:
+    if isinstance(error, NewConnectionError):  # urllib3 makes it a ConnectTimeoutError, too
+        return httpx.ConnectError
+    if isinstance(error, ConnectTimeoutError):
+        return httpx.ConnectTimeout
+    if isinstance(error, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
+        return httpx.ReadTimeout
+    if isinstance(error, (urllib3.exceptions.LocationValueError, http.client.InvalidURL, ValueError)):
+        return httpx.LocalProtocolError
+    if isinstance(error, ProtocolError) and not isinstance(reason, (OSError, http.client.IncompleteRead)):
+        return httpx.RemoteProtocolError
+    return httpx.ReadError
 
 
 class _Body(httpx.SyncByteStream):
-    """The body in the pieces in which it arrives."""
+    """The body in the pieces in which it arrives, none of them waited for longer than the deadline."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, request: httpx.Request) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, request: httpx.Request, deadline: Deadline) -> None:
         self._response = response
         self._request = request
+        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
         """Raw bytes, each as soon as it is here."""
         try:
-            while chunk := self._response.read1(_CHUNK_BYTES, decode_content=False):
+            while chunk := self._next():
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise translate(error, self._request) from error
         self._response.release_conn()
+
+    def _next(self) -> bytes:
+        wire: socket.socket | None = getattr(self._response, "wire", None)
+        if wire is not None:
+            with contextlib.suppress(OSError):  # closed already, with the rest of the body in the buffer
+                wire.settimeout(_seconds(self._deadline))
+        return self._response.read1(_CHUNK_BYTES, decode_content=False)
 
     def close(self) -> None:
         """Gives the connection up; one that was read to its end has gone back to the pool already."""
