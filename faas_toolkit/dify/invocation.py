@@ -44,20 +44,24 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    reply = _reply(tool, operation, parameters, surface)
-    if reply.failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(reply.failure) from None
-    yield from messages.render(tool, reply.text, reply.variables)
+    failure, rendered = _caught(tool, operation, parameters, surface)
+    if failure is not None and _fails_node(parameters.get("on_error"), surface):
+        raise _invoke_error(failure) from None
+    yield from rendered
 
 
-def _reply(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _caught(
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface
+) -> tuple[Failure | None, list["ToolInvokeMessage"]]:
     try:
-        return _governed(tool, operation, parameters, surface)
+        reply = _governed(tool, operation, parameters, surface)
+        return reply.failure, list(messages.render(tool, reply.text, reply.variables))
     except Failure as failure:
-        return failed(operation, failure, {}, surface)
+        reply = failed(operation, failure, {}, surface)
     except BaseException:
         logger.exception("%s failed inside the toolkit", operation.name)
-        return failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
+        reply = failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
+    return reply.failure, list(messages.render(tool, reply.text, reply.variables))
 
 
 def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
