@@ -1,7 +1,7 @@
 """An inverted index over terms that `analysis` made, kept in SQLite's FTS5 beside the rows.
 
-FTS5 gets finished terms and splits only at spaces. An index holds what can be computed again from the rows, so it is no part of
-the history of the tables: `prepare` makes it where it is missing.
+FTS5 gets finished terms (letters, digits, `^` and `$`) and splits only at spaces. An index holds what can be computed again from
+the rows, so it is no part of the history of the tables: `prepare` makes it where it is missing.
 
 Each term carries the number of the area (one workspace's data) it belongs to, so that a search reads no posting of another area,
 neither to match nor to rank nor to count.
@@ -43,7 +43,7 @@ class TextIndex:
         factors = ", ".join(f"{weight:g}" for weight in weights.values())
         # The ascii tokeniser takes every character beyond ASCII as part of a term, whatever Unicode version SQLite knows.
         self._create = (
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({columns}, tokenize=\"ascii tokenchars '_'\")",
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({columns}, tokenize=\"ascii tokenchars '_^$'\")",
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {name}_terms USING fts5vocab({name}, 'row')",
         )
         self._insert = f"INSERT INTO {name} (rowid, {columns}) VALUES (?, {places})"  # noqa: S608 - our own names
@@ -52,7 +52,7 @@ class TextIndex:
             f"SELECT rowid, bm25({name}, {factors}) AS score FROM {name} WHERE {name} MATCH ? AND rowid BETWEEN ? AND ?"  # noqa: S608 - same
             " ORDER BY score, rowid LIMIT ?"
         )
-        self._count = f"SELECT doc FROM {name}_terms WHERE term = ?"  # noqa: S608 - same
+        self._count = f"SELECT term, doc FROM {name}_terms WHERE term IN "  # noqa: S608 - same
 
     def prepare(self, connection: Connection) -> None:
         """Makes the index where it is missing."""
@@ -103,12 +103,12 @@ class TextIndex:
 
     def rarest(self, connection: Connection, area: int, terms: Sequence[str], keep: int) -> list[str]:
         """Those terms that fewest documents hold, rarest first; terms that no document holds are left out."""
-        counted = []
-        for term in terms:
-            documents = connection.exec_driver_sql(self._count, (f"{area}_{term}",)).scalar()
-            if documents:
-                counted.append((documents, term))
-        return [term for _, term in sorted(counted)[:keep]]
+        marked = [f"{area}_{term}" for term in dict.fromkeys(terms[:_MAX_TERMS])]
+        if not marked:
+            return []
+        rows = connection.exec_driver_sql(f"{self._count} ({', '.join('?' * len(marked))})", tuple(marked))
+        counted = sorted((documents, term) for term, documents in rows)
+        return [term.partition("_")[2] for _, term in counted[:keep]]
 
 
 def _rowid(area: int, document: int) -> int:

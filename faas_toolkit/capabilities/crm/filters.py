@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
-from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Field, visible_fields
+from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Field, parse_id, visible_fields
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.schema import nearest, printable
 
@@ -42,7 +42,19 @@ def parse_filters(
     fitting = _entities_with(filters, entities, hidden)
     fields = {field.name: field for field in visible_fields(fitting[0], hidden)}
     conditions = tuple(condition for name, asked in filters.items() for condition in _conditions(fields[name], asked))
+    for condition in conditions:
+        if fields[condition.field].type == "link" and f"{condition.field}.name" in hidden:
+            _require_ids(condition)
     return conditions, fitting
+
+
+def _require_ids(condition: Condition) -> None:
+    """Whoever may not see a name may not find out by filtering either."""
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    if not all(isinstance(value, bool) or parse_id(str(value)) for value in values):
+        raise InvalidInput(
+            f'The filter on {condition.field} takes ids only, e.g. {{"{condition.field}": "{condition.field}:7"}}.'
+        )
 
 
 def _entities_with(names: Iterable[str], entities: tuple[Entity, ...], hidden: frozenset[str]) -> tuple[Entity, ...]:

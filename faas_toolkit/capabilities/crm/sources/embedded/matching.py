@@ -1,0 +1,229 @@
+"""Which records a query means, best first.
+
+Exact keys, then names, then records that hold every word. Only where there is none of these: what is nearest, as the fusion of
+three lists (some of the words; names of similar spelling; names of equal sound). So a total always counts real matches.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sqlalchemy import Connection, bindparam, select  # noqa: TID253 - this module is loaded on first use
+
+from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity
+from faas_toolkit.capabilities.crm.port import Lookup, Strength
+from faas_toolkit.capabilities.crm.query import Query, name_key, name_keys_of_query, same_phone, sounds_of_query
+from faas_toolkit.capabilities.crm.sources.embedded.index import (
+    GRAMS,
+    WORDS,
+    Kind,
+    documents_of,
+    record_of,
+    visible_columns,
+    visible_kind,
+)
+from faas_toolkit.capabilities.crm.sources.embedded.tables import KEYS
+from faas_toolkit.search.analysis import has_han, trigrams
+from faas_toolkit.search.fusion import reciprocal_rank
+from faas_toolkit.search.pinyin import readings
+from faas_toolkit.search.text_index import TextIndex
+
+type Ref = tuple[Entity, int]
+
+MOST_MATCHES = 20_000
+"""Records holding all words that are looked at; a query that fits more is too wide to be paged through."""
+
+_MOST_NEAR = 50
+_CANDIDATES = 200
+_RAREST_GRAMS = 8
+"""Measured in crm-and-knowledge, c: as good as all trigrams and three to five times as fast at 100,000 rows."""
+
+_SIMILAR = 72.0
+"""rapidfuzz's WRatio (0 to 100) from which a name counts as a misspelling; chosen on generated typos (test_search_quality)."""
+
+_NAME_COLUMNS = ("name", "alias", "sound")
+_FUZZY_KINDS: tuple[Kind, ...] = ("name", "alias", "sound")
+
+_BY_VALUE = select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+    KEYS.c.workspace == bindparam("workspace"),
+    KEYS.c.kind == bindparam("kind"),
+    KEYS.c.value.in_(bindparam("values", expanding=True)),
+)
+_BY_BEGINNING = select(KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+    KEYS.c.workspace == bindparam("workspace"),
+    KEYS.c.kind == "phone",
+    KEYS.c.value >= bindparam("first"),
+    KEYS.c.value < bindparam("after"),
+)
+_OF_RECORDS = select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+    KEYS.c.workspace == bindparam("workspace"),
+    KEYS.c.entity == bindparam("entity"),
+    KEYS.c.id.in_(bindparam("ids", expanding=True)),
+    KEYS.c.kind.in_(_FUZZY_KINDS),
+)
+
+
+@dataclass(slots=True)
+class Matches:
+    """Records in the order of their fitness; the first strength that found a record stands."""
+
+    strengths: dict[Ref, Strength] = field(default_factory=dict)
+
+    def add(self, refs: Iterable[Ref], strength: Strength) -> None:
+        """Appends those that are not there yet."""
+        for ref in refs:
+            self.strengths.setdefault(ref, strength)
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Answers one query over one area of the index."""
+
+    connection: Connection
+    workspace: str
+    area: int
+    lookup: Lookup
+    query: Query
+
+    def strong(self) -> Matches:
+        """The records that the query means beyond doubt, best first."""
+        matches = Matches()
+        if self.query.ids:
+            matches.add(self._ids(), Strength.ID)
+            return matches
+        matches.add(self._keys(), Strength.KEY)
+        if matches.strengths:
+            return matches
+        matches.add(self._by_value("name", name_keys_of_query(self.query)), Strength.NAME)
+        matches.add(self._by_value("alias", name_keys_of_query(self.query)), Strength.NAME)
+        if not has_han(self.query.text):
+            matches.add(self._by_value("sound", sounds_of_query(self.query)), Strength.SOUND)
+        matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, MOST_MATCHES), Strength.NAME_WORDS)
+        matches.add(self._words(self.query.required, "all", None, MOST_MATCHES), Strength.WORDS)
+        return matches
+
+    def near(self) -> Matches:
+        """What comes nearest, at most 50; for queries without a strong match."""
+        matches = Matches()
+        if not self.query.ids:
+            some_words = self._words(self.query.terms, "any", None, _CANDIDATES)
+            similar = [ref for ref, score in self._similar if score >= _SIMILAR]
+            fused = reciprocal_rank([self._same_sound(), similar, some_words])
+            matches.add(fused[:_MOST_NEAR], Strength.NEAR)
+        return matches
+
+    def same_sound(self) -> Matches:
+        """The homophones of a Chinese name."""
+        matches = Matches()
+        matches.add(self._same_sound(), Strength.NEAR)
+        return matches
+
+    def resembling(self, most: int = 3) -> list[Ref]:
+        """Whose names resemble the query a little; to be offered where nothing matched."""
+        return [ref for ref, _ in self._similar[:most]]
+
+    def _ids(self) -> list[Ref]:
+        known = ((entity, key) for entity, key in self.query.ids if key.isdecimal() and len(key) < 10)
+        return [(entity, int(key)) for entity, key in known if entity in self.lookup.entities]
+
+    def _keys(self) -> list[Ref]:
+        refs = self._by_value("email", self.query.emails)
+        if not refs and self.query.phone:
+            refs = self._phone()
+        if not refs and self.query.domain:
+            companies_first = self._by_value("domain", [self.query.domain])
+            refs = sorted(companies_first, key=lambda ref: (ref[0] != "company", ENTITIES.index(ref[0]), ref[1]))
+        return refs
+
+    def _phone(self) -> list[Ref]:
+        digits = self.query.phone.lstrip("0")
+        first = digits[::-1][:8]
+        if not first:
+            return []
+        parameters = {"workspace": self.workspace, "first": first, "after": first + ":"}  # ":" follows "9"
+        rows = self.connection.execute(_BY_BEGINNING, parameters)
+        found = [(value, entity, number) for value, entity, number in rows if same_phone(value[::-1], digits)]
+        exact_first = sorted(found, key=lambda row: (row[0] != digits[::-1], ENTITIES.index(row[1]), row[2]))
+        return self._allowed("phone", [(entity, number) for _, entity, number in exact_first])
+
+    def _by_value(self, kind: Kind, values: Sequence[str]) -> list[Ref]:
+        if not values:
+            return []
+        parameters = {"workspace": self.workspace, "kind": kind, "values": [value[:320] for value in values]}
+        refs = [(row.entity, row.id) for row in self.connection.execute(_BY_VALUE, parameters)]
+        return self._allowed(kind, sorted(refs, key=lambda ref: (ENTITIES.index(ref[0]), ref[1])))
+
+    def _allowed(self, kind: Kind, refs: Iterable[Ref]) -> list[Ref]:
+        entities = {entity for entity in self.lookup.entities if visible_kind(kind, entity, self.lookup.hidden)}
+        return [ref for ref in dict.fromkeys(refs) if ref[0] in entities]
+
+    def _words(self, terms: Sequence[str], match: str, columns: tuple[str, ...] | None, limit: int) -> list[Ref]:
+        return [ref for ref, _ in self._indexed(WORDS, terms, match, columns, limit)]
+
+    def _indexed(
+        self, index: TextIndex, terms: Sequence[str], match: str, columns: tuple[str, ...] | None, limit: int
+    ) -> list[tuple[Ref, float]]:
+        """Hits over all entities, each searched in the columns that are not hidden from the caller."""
+        groups: dict[tuple[str, ...], list[Entity]] = {}
+        for entity in self.lookup.entities:
+            visible = visible_columns(entity, self.lookup.hidden)
+            chosen = visible if columns is None else tuple(column for column in columns if column in visible)
+            groups.setdefault(chosen, []).append(entity)
+        hits = []
+        for chosen, entities in groups.items():
+            found = index.find(
+                self.connection,
+                self.area,
+                terms,
+                match="all" if match == "all" else "any",
+                columns=chosen,
+                within=documents_of(entities),
+                limit=limit,
+            )
+            hits += [(record_of(hit.document), hit.score) for hit in found]
+        wanted = set(self.lookup.entities)
+        ranked = sorted(hits, key=lambda hit: -hit[1]) if len(groups) > 1 else hits
+        return [hit for hit in ranked if hit[0][0] in wanted][:limit]
+
+    @cached_property
+    def _similar(self) -> list[tuple[Ref, float]]:
+        """Names of similar spelling with their likeness (0 to 100), the most alike first."""
+        grams = trigrams(self.query.text)[:200]
+        rarest = GRAMS.rarest(self.connection, self.area, grams, _RAREST_GRAMS)
+        candidates = [ref for ref, _ in self._indexed(GRAMS, rarest, "any", ("name", "alias"), _CANDIDATES)]
+        return self._by_likeness(candidates)
+
+    def _same_sound(self) -> list[Ref]:
+        """Chinese names that are read as the query is, those with most characters in common first."""
+        if not has_han(self.query.text):
+            return []
+        joined = "".join(self.query.words)
+        refs = self._by_value("sound", ["".join(reading) for reading in readings(joined)])
+        return [ref for ref, _ in self._by_likeness(refs)]
+
+    def _by_likeness(self, refs: Sequence[Ref]) -> list[tuple[Ref, float]]:
+        if not refs:
+            return []
+        from rapidfuzz import fuzz
+
+        name, sounds = name_key(self.query.text), sounds_of_query(self.query)
+        best: dict[Ref, tuple[float, float]] = dict.fromkeys(refs, (0.0, 0.0))  # likeness of a part; likeness of the whole
+        for kind, value, entity, number in self._keys_of(refs):
+            if (entity, number) not in best or not visible_kind(kind, entity, self.lookup.hidden):
+                continue
+            if kind == "sound":
+                score = max((fuzz.ratio(sound, value) for sound in sounds), default=0.0)
+                likeness = (score, score)
+            else:
+                likeness = (fuzz.WRatio(name, value), fuzz.ratio(name, value))
+            best[entity, number] = max(best[entity, number], likeness)
+        ranked = sorted(best, key=lambda ref: best[ref], reverse=True)
+        return [(ref, best[ref][0]) for ref in ranked]
+
+    def _keys_of(self, refs: Sequence[Ref]) -> Iterator[tuple[Kind, str, Entity, int]]:
+        numbers: dict[Entity, list[int]] = {}
+        for entity, number in refs:
+            numbers.setdefault(entity, []).append(number)
+        for entity, ids in numbers.items():
+            rows = self.connection.execute(_OF_RECORDS, {"workspace": self.workspace, "entity": entity, "ids": ids})
+            yield from ((row.kind, row.value, row.entity, row.id) for row in rows)

@@ -1,0 +1,209 @@
+"""Rows as records, and what hangs on them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
+from faas_toolkit.capabilities.crm.port import CrmRecord, Lookup, Related
+from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
+
+_COUNTED: Mapping[Entity, tuple[Relation, ...]] = {"person": ("deals", "tickets"), "company": ("deals", "tickets")}
+"""Counted on every record, so that a reader learns that there is more to ask for."""
+
+
+def order_of(entity: Entity) -> list[ColumnElement[Any]]:
+    """How records of an entity are listed: what is open and due first, what happened last first, names by the alphabet."""
+    columns = TABLES[entity].c
+    if entity == "deal":
+        return [columns.open.desc(), columns.close_date, columns.id]
+    if entity == "ticket":
+        return [columns.open.desc(), columns.created.desc(), columns.id]
+    if entity == "activity":
+        return [columns.date.desc(), columns.id]
+    return [columns.name, columns.id]
+
+
+def read_records(
+    connection: Connection, workspace: str, owner: str | None, wanted: Iterable[tuple[Entity, int]]
+) -> dict[tuple[Entity, int], CrmRecord]:
+    """The records of these numbers that exist."""
+    numbers: dict[Entity, list[int]] = {}
+    for entity, number in wanted:
+        numbers.setdefault(entity, []).append(number)
+    found: dict[tuple[Entity, int], CrmRecord] = {}
+    for entity, chosen in numbers.items():
+        rows = connection.execute(_records(entity), {"workspace": workspace, "owner": owner, "ids": chosen})
+        for row in rows:
+            found[entity, row.id] = CrmRecord(entity=entity, key=str(row.id), values=_values(entity, row))
+    return found
+
+
+def with_related(connection: Connection, lookup: Lookup, workspace: str, records: Sequence[CrmRecord]) -> list[CrmRecord]:
+    """The records with what the caller wants along, and with the counts that everybody gets."""
+    related: dict[str, dict[Relation, Related]] = {record.id: {} for record in records}
+    for entity in dict.fromkeys(record.entity for record in records):
+        parents = [record for record in records if record.entity == entity]
+        for relation in RELATED[entity]:
+            if f"{entity}.{relation}" in lookup.hidden:
+                continue
+            for key, value in _relation(connection, lookup, workspace, relation, parents).items():
+                related[key][relation] = value
+    return [replace(record, related=related[record.id]) for record in records]
+
+
+def _relation(
+    connection: Connection, lookup: Lookup, workspace: str, relation: Relation, parents: Sequence[CrmRecord]
+) -> dict[str, Related]:
+    entity, target = parents[0].entity, RELATED_ENTITY[relation]
+    if f"{entity}.{target}" in lookup.hidden or f"{target}.{entity}" in lookup.hidden:
+        return {}
+    forward = any(field.name == target for field in FIELDS[entity])
+    if relation in lookup.include:
+        found = _linked if forward else _hanging
+        return found(connection, lookup, workspace, target, parents)
+    return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, lookup, workspace, target, parents)
+
+
+def _linked(
+    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
+) -> dict[str, Related]:
+    """The one record that each parent itself names."""
+    links = {parent.id: _link_number(parent.values.get(target)) for parent in parents}
+    wanted = [(target, number) for number in sorted({number for number in links.values() if number is not None})]
+    found = read_records(connection, workspace, lookup.owner, wanted) if wanted else {}
+    result = {}
+    for parent, number in links.items():
+        record = found.get((target, number)) if number is not None else None
+        result[parent] = Related(total=1, records=(record,)) if record is not None else Related(total=0)
+    return result
+
+
+def _hanging(
+    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
+) -> dict[str, Related]:
+    """The first records that name each parent, and how many there are."""
+    entity = parents[0].entity
+    parameters = {**_parameters(lookup, workspace, parents), "most": lookup.related_limit}
+    rows = connection.execute(_first_hanging(entity, target), parameters).all()
+    found = read_records(connection, workspace, lookup.owner, [(target, row.id) for row in rows])
+    result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
+    for row in rows:
+        key = f"{entity}:{row.parent}"
+        records = (*result[key].records, found[target, row.id])
+        result[key] = Related(total=row.total, open=row.open if _can_be_open(target) else None, records=records)
+    return result
+
+
+def _counts(
+    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
+) -> dict[str, Related]:
+    entity = parents[0].entity
+    rows = connection.execute(_count_hanging(entity, target), _parameters(lookup, workspace, parents))
+    return {f"{entity}:{row.parent}": Related(total=row.total, open=row.open) for row in rows}
+
+
+def _parameters(lookup: Lookup, workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
+    return {"workspace": workspace, "owner": lookup.owner, "ids": [int(parent.key) for parent in parents]}
+
+
+def _can_be_open(entity: Entity) -> bool:
+    return "open" in TABLES[entity].c
+
+
+@cache
+def _records(entity: Entity) -> Select[Any]:
+    table = TABLES[entity]
+    source: Any = table
+    names = []
+    for link in _links(entity):
+        linked = TABLES[link].alias(f"linked_{link}")
+        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link], _owned(linked))
+        source = source.outerjoin(linked, on)
+        names.append(linked.c.name.label(f"{link}_name"))
+    return select(table, *names).select_from(source).where(*_of_ids(table, table.c.id), _owned(table))
+
+
+@cache
+def _first_hanging(entity: Entity, target: Entity) -> Select[Any]:
+    table = TABLES[target]
+    parent = table.c[entity]
+    ranked = (
+        select(
+            table.c.id,
+            parent.label("parent"),
+            func.row_number().over(partition_by=parent, order_by=order_of(target)).label("place"),
+            func.count().over(partition_by=parent).label("total"),
+            func.sum(_open(table)).over(partition_by=parent).label("open"),
+        )
+        .where(*_of_ids(table, parent), _owned(table))
+        .subquery()
+    )
+    return select(ranked).where(ranked.c.place <= bindparam("most")).order_by(ranked.c.parent, ranked.c.place)
+
+
+@cache
+def _count_hanging(entity: Entity, target: Entity) -> Select[Any]:
+    table = TABLES[target]
+    parent = table.c[entity]
+    counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
+    return counted.where(*_of_ids(table, parent), _owned(table)).group_by(parent)
+
+
+def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.workspace == bindparam("workspace"), column.in_(bindparam("ids", expanding=True))
+
+
+def _owned(table: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a table or an alias of one
+    owner: BindParameter[str | None] = bindparam("owner", type_=String)
+    return or_(owner.is_(None), table.c.owner == owner)
+
+
+def _open(table: Table) -> ColumnElement[Any]:
+    return cast(table.c.open, Integer) if "open" in table.c else literal(0)
+
+
+def _links(entity: Entity) -> list[Entity]:
+    names = {field.name for field in FIELDS[entity] if field.type == "link"}
+    return [link for link in ENTITIES if link in names]
+
+
+def _values(entity: Entity, row: Row[Any]) -> dict[str, object]:
+    known = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to read by name
+    values: dict[str, object] = {}
+    for field in FIELDS[entity]:
+        value = known[field.name]
+        if value is None or value == "":
+            continue
+        if field.type == "money":
+            value = value // AMOUNT_SCALE if value % AMOUNT_SCALE == 0 else value / AMOUNT_SCALE
+        elif field.type == "link":
+            name = known[f"{field.name}_name"]
+            if name is None:  # gone, or not this owner's
+                continue
+            value = {"id": f"{field.name}:{value}", "name": name}
+        values[field.name] = value
+    return values
+
+
+def _link_number(link: object) -> int | None:
+    return int(str(link["id"]).partition(":")[2]) if isinstance(link, Mapping) else None
