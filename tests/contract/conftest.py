@@ -16,7 +16,10 @@ FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
 
 @pytest.fixture(scope="session")
 def function_addresses() -> Iterator[dict[str, str]]:
-    folders = [ROOT / "functions" / "samples" / "churn_score", *(FUNCTIONS / name for name in ("check_policy", "add_note", "garbage"))]
+    folders = [
+        ROOT / "functions" / "samples" / "churn_score",
+        *(FUNCTIONS / name for name in ("check_policy", "add_note", "garbage", "count")),
+    ]
     with serving([Function(folder) for folder in folders]) as running:
         yield {function.name: function.url for function in running}
 
@@ -28,7 +31,12 @@ def catalog(function_addresses) -> dict:
     kind = {"type": "object", "properties": {"kind": {"type": "string"}}}
     shapes = {"churn_score": churn, "garbage": kind}
     functions = {
-        name: {"platform": "http", "target": {"url": url}, "describe": f"{name} of the tests", "arguments": shapes.get(name, {"type": "object"})}
+        name: {
+            "platform": "http",
+            "target": {"url": url},
+            "describe": f"{name} of the tests",
+            "arguments": shapes.get(name, {"type": "object"}),
+        }
         for name, url in function_addresses.items()
     }
     roles = {"member": {"allow": ["crm.read", "function.call"], "functions": ["*"], "crm": {"sources": ["*"]}}}

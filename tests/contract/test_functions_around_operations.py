@@ -25,7 +25,9 @@ def invoke(plugin, catalog):
     def call(tool, parameters, **around):
         operations = {"operations": {OPERATIONS[tool]: around}} if around else {}
         credentials = {"catalog": json.dumps({**catalog, **operations})}
-        return plugin.invoke_tool(tool, parameters, workspace="around", sender=sender_for("agent-chat"), credentials=credentials).variables
+        return plugin.invoke_tool(
+            tool, parameters, workspace="around", sender=sender_for("agent-chat"), credentials=credentials
+        ).variables
 
     return call
 

@@ -110,7 +110,9 @@ def test_agents_are_spared_the_large_variables(ask, tool):
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-@pytest.mark.parametrize(("tool", "arguments", "taught"), WRONG, ids=[f"{tool}-{number}" for number, (tool, *_) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("tool", "arguments", "taught"), WRONG, ids=[f"{tool}-{number}" for number, (tool, *_) in enumerate(WRONG)]
+)
 def test_wrong_input_teaches_an_agent_and_fails_a_node(ask, surface, tool, arguments, taught):
     seen = ask(surface, tool, arguments)
     assert seen.failed
