@@ -100,6 +100,8 @@ def _looks_random(text: str) -> bool:
     if not all(any(check(character) for character in text) for check in classes):
         return False
     switches = sum(_class(a) != _class(b) for a, b in pairwise(text))
+    if len(re.findall(r"\d+", text)) < 3:  # a long name in camel case ends in one number at most
+        return False
     return _bits_per_character(text) >= 4.0 and switches >= len(text) * 0.4 and text.count("-") + text.count("_") <= 2
 
 

@@ -154,7 +154,7 @@ class _Reading:
         literals = list(find_literal_secrets(served))
         found += self.filled.problems
         found += [finding for finding, _ in literals]
-        found += islice(cross_check(self._sections, self._operations), _MOST_FINDINGS)
+        found += islice(cross_check(self._sections, self._operations), _MOST_FINDINGS + 1)
         return self._typed(found, [text for _, text in literals])
 
     def _typed(self, found: list[FoundAt], literals: list[str]) -> tuple[list[FoundAt], Catalog | None]:
@@ -171,7 +171,7 @@ class _Reading:
             known = {finding.path for finding in found}
             return [
                 *found,
-                *(item for item in sentences(error, _MOST_FINDINGS) if item.path not in known and not self._unknowable(item)),
+                *(item for item in sentences(error, _MOST_FINDINGS + 1) if item.path not in known and not self._unknowable(item)),
             ], None
 
     def _unknowable(self, finding: FoundAt) -> bool:

@@ -106,7 +106,7 @@ def _how_to_add(name: str, available: Mapping[str, str]) -> str:
 
 def _note_miswritten(text: str, path: Path, filled: Filled) -> None:
     for match in _MISWRITTEN.finditer(text):
-        if not REFERENCE.match(match[0] if match[0].endswith("}") else match[0] + "}"):
+        if not REFERENCE.fullmatch(match[0]):
             filled.problems.append(
                 FoundAt(path, f"{printable(match[0])} is not a reference to a secret.", "Write ${secret:name}, without spaces.")
             )
