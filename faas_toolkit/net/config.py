@@ -79,6 +79,26 @@ def _switched_off(value: object) -> object:
     return None if value is False else value
 
 
+def _url(text: str) -> str:
+    import httpx
+
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    whole = url.scheme in ("https", "http") and url.host and 0 < (url.port or 443) < 65_536
+    if not whole or not text.isascii() or any(character.isspace() for character in text):
+        raise ValueError('write a whole address in ASCII, e.g. "https://functions.example.com/score"')
+    if url.userinfo:
+        raise ValueError("an address holds no user name or password; write them under auth")
+    if url.fragment:
+        raise ValueError("an address holds no #fragment; it would not be sent")
+    return text
+
+
+HttpUrl = Annotated[str, Field(max_length=2_000), AfterValidator(_url)]
+"""An address that is asked; whether it may be opened the guard decides on each call."""
+
 HeaderSecret = Annotated[SecretStr, AfterValidator(_header_value)]
 """A secret that is sent in a header."""
 

@@ -1,6 +1,7 @@
 """From an HTTP answer to data or a failure, for every platform that is asked over HTTP."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 import httpx
@@ -15,43 +16,49 @@ from faas_toolkit.core.errors import (
     TooLarge,
     Unavailable,
 )
-from faas_toolkit.core.schema import printable, require_clean_value
+from faas_toolkit.core.untrusted import MAX_JSON_BYTES, parse_json, printable, require_clean_text
 from faas_toolkit.net.retry_after import parse_retry_after
 
 _SHOWN_CHARS = 300
+_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 def data_of(response: httpx.Response, what: str) -> object:
     """JSON where the answer says or looks so, else its text; None for an empty answer.
 
+    Some runtimes call a plain text or JSON `text/html` (functions-framework does for a returned string), so a page is known by
+    how it begins.
+
     Raises:
-        BadResponse: it says that it is JSON and is not, or it holds what JSON cannot say.
+        BadResponse: it says that it is JSON and is not, it is a page, or it holds what cannot be passed on.
     """
-    if not response.content:
+    if not response.content.strip():
         return None
-    declared = "json" in response.headers.get("content-type", "").lower()
+    declared = response.headers.get("content-type", "").lower()
     try:
-        text = response.content.decode("utf-8")
-    except UnicodeDecodeError as error:
+        text = response.content.decode("utf-8-sig")
+        if "json" in declared:
+            return parse_json(text, "the answer")
+        data = _json_or_text(text)
+    except (UnicodeDecodeError, InvalidInput) as error:
         raise BadResponse(
-            f"{what} answered bytes that are not text.", hint="A function must answer JSON or UTF-8 text."
+            f"{what} answered something that is neither valid JSON nor UTF-8 text.", hint="Its owner has to repair it."
         ) from error
-    if not (declared or text.lstrip()[:1] in ("{", "[")):
-        return text
-    try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
-        require_clean_value(value, "the answer")
-    except (ValueError, RecursionError, InvalidInput) as error:
-        if not declared:
-            return text
+    if _PAGE.match(text) or ("html" in declared and text.lstrip().startswith("<")):
         raise BadResponse(
-            f"{what} answered something that is not valid JSON.", hint="Its owner has to repair it; nothing of it was used."
-        ) from error
-    return value
+            f"{what} answered a web page instead of data.",
+            hint="An administrator checks its address in the catalog: login pages and default pages look like this.",
+        )
+    return data
 
 
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
+def _json_or_text(text: str) -> object:
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return parse_json(text, "the answer")
+        except InvalidInput:
+            pass  # a text that only begins like JSON
+    return require_clean_text(text, "the answer", MAX_JSON_BYTES)
 
 
 def require_success(response: httpx.Response, what: str, key: str, now: float) -> None:
@@ -117,7 +124,7 @@ def _refused_credentials(response: httpx.Response, what: str, key: str, now: flo
 def _missing(response: httpx.Response, what: str, key: str, now: float) -> Failure:
     target = key.rpartition(".")[0] + ".target"
     return Unavailable(
-        f"Nothing answers at the address of {what} (HTTP {response.status_code}).",
+        f"There is no function at the address of {what} (HTTP {response.status_code}).{_said(response)}",
         hint=f"An administrator checks `{target}` in the catalog.",
         retryable=False,
         not_executed=True,
@@ -167,12 +174,35 @@ _STATUSES: Mapping[int, Callable[[httpx.Response, str, str, float], Failure]] = 
     409: _refused_arguments,
     410: _missing,
     413: _too_large,
+    414: _too_large,
     415: _refused_arguments,
     422: _refused_arguments,
+    425: _not_serving,
     429: _throttled,
-    # 500 is the function's own fault: most runtimes answer it for an exception; these four are the platform's
+    431: _too_large,
     502: _not_serving,
     503: _not_serving,
     504: _too_slow,
+    520: _not_serving,
+    521: _not_serving,
+    522: _not_serving,
+    523: _not_serving,
+    524: _too_slow,
+    525: _not_serving,
+    526: _not_serving,
     529: _not_serving,
+    530: _not_serving,
 }
+"""What a status means for a repetition (faas-platforms §5.6), and why.
+
+    400 409 415 422      function_error: the function looked at the arguments and says what is wrong; the same again fails again
+    401 402 403          unavailable, never repeated: it is our key that is wrong, not the caller; names the catalog key
+    404 405 410          unavailable, never repeated: nothing ran, and the address in the catalog is wrong
+    408 504 524          timeout_unknown: a gateway gave up, and the function may still be running (Cloud Run's does)
+    413 414 431          too_large
+    429                  throttled: refused before it ran, so always repeatable, not before Retry-After
+    425 502 503 529      unavailable: the platform had nobody to run it, or lost it on the way; repeated only without effects
+    520-530              the same, as Cloudflare says it
+    every other 5xx      function_error: runtimes answer 500 for an exception of the function (functions-framework, Fn, Flask)
+    3xx and the rest     bad_response: no answer of a function; redirects are not followed, they could lead past the guard
+"""

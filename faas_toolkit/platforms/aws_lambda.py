@@ -1,24 +1,25 @@
 """AWS Lambda through its Invoke API: SigV4, and function errors that arrive with HTTP 200."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import httpx
 from pydantic import Field
 
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.core.errors import Failure, FunctionError, TimeoutUnknown, Unavailable
-from faas_toolkit.core.schema import printable
-from faas_toolkit.net.config import AwsAuth, Section, Tls
+from faas_toolkit.core.errors import Failure, FunctionError, Throttled, TimeoutUnknown, TooLarge, Unavailable
+from faas_toolkit.core.untrusted import printable
+from faas_toolkit.net.config import AwsAuth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.retry_after import parse_retry_after
 from faas_toolkit.net.signing import sigv4
-from faas_toolkit.platforms.answer import data_of, require_success
+from faas_toolkit.platforms.answer import data_of
+from faas_toolkit.platforms.payload import encode_payload
 from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
 
 API_VERSION = "2015-03-31"
 _SHOWN_CHARS = 300
-_PLATFORM_FAULTS = (500, 502, 503)
-"""From the API itself these mean that the function was not run to its end by a fault of the platform (faas-platforms §1.1)."""
 
 
 class LambdaTarget(Section):
@@ -29,8 +30,8 @@ class LambdaTarget(Section):
     """Name, partial ARN or ARN."""
     qualifier: str | None = Field(default=None, pattern=r"^[A-Za-z0-9$_-]{1,128}$")
     """Version or alias."""
-    endpoint: str | None = None
-    """Replaces `https://lambda.<region>.amazonaws.com`, e.g. a VPC endpoint; passes the guard like any address."""
+    endpoint: HttpUrl | None = None
+    """Replaces the region's public address, e.g. by a VPC endpoint; passes the guard like any address."""
 
 
 class AwsLambda:
@@ -51,10 +52,8 @@ class AwsLambda:
 
     def invoke(self, invocation: Invocation, deadline: Deadline) -> InvocationResult:
         """Invokes and waits. The payload is the function's event, unchanged."""
-        body = json.dumps(invocation.payload, ensure_ascii=False).encode()
-        response = self._send("RequestResponse", body, deadline)
-        error = response.headers.get("x-amz-function-error")
-        if error:
+        response = self._send("RequestResponse", encode_payload(invocation.payload, self._what), deadline)
+        if response.headers.get("x-amz-function-error"):
             raise self._function_error(response)
         return InvocationResult(
             data=data_of(response, self._what),
@@ -66,7 +65,7 @@ class AwsLambda:
     def check(self, deadline: Deadline) -> str:
         """DryRun: checks the keys, the permission and the name, and runs nothing."""
         self._send("DryRun", b"{}", deadline)
-        return "may be invoked (DryRun)"
+        return "may be invoked (AWS checked keys, permission and name)"
 
     def _send(self, kind: str, body: bytes, deadline: Deadline) -> httpx.Response:
         url = self._url()
@@ -80,30 +79,102 @@ class AwsLambda:
             service="lambda",
             now=self._now(),
         )
-        request = httpx.Request("POST", url, headers=headers, content=body)
+        unsigned = {"User-Agent": "faas-toolkit", "Accept-Encoding": "identity"}
+        request = httpx.Request("POST", url, headers={**unsigned, **headers}, content=body)
         response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
-        self._require_success(response)
+        if not response.is_success:
+            raise refusal(response, self._what, self._key, self._now())
         return response
 
     def _url(self) -> str:
-        base = (self._target.endpoint or f"https://lambda.{self._target.region}.amazonaws.com").rstrip("/")
+        domain = "amazonaws.com.cn" if self._target.region.startswith("cn-") else "amazonaws.com"
+        base = (self._target.endpoint or f"https://lambda.{self._target.region}.{domain}").rstrip("/")
         query = f"?Qualifier={quote(self._target.qualifier, safe='')}" if self._target.qualifier else ""
         return f"{base}/{API_VERSION}/functions/{quote(self._target.name, safe='')}/invocations{query}"
 
-    def _require_success(self, response: httpx.Response) -> None:
-        if response.status_code in _PLATFORM_FAULTS:
-            raise Unavailable(f"AWS Lambda could not run {self._what} (HTTP {response.status_code}).")
-        require_success(response, self._what, self._key, self._now())
-
     def _function_error(self, response: httpx.Response) -> Failure:
         """Type and message of the function's own exception; its stack never leaves here."""
-        try:
-            said = json.loads(response.content)
-        except ValueError:
-            said = {}
-        said = said if isinstance(said, dict) else {}
+        said = _object(response)
         kind = printable(said.get("errorType") or "an error", 80)
         message = printable(said.get("errorMessage") or "", _SHOWN_CHARS)
         if kind == "Sandbox.Timedout" or "Task timed out after" in message:
-            return TimeoutUnknown(f"{self._what} ran into its own time limit; it may have done part of its work.")
+            return TimeoutUnknown(
+                f"{self._what} ran into its own time limit at AWS; it may have done part of its work.",
+                hint="Its owner raises the function's timeout, or the call asks it for less.",
+            )
         return FunctionError(f"{self._what} raised {kind}: {message}" if message else f"{self._what} raised {kind}.")
+
+
+def refusal(response: httpx.Response, what: str, key: str, now: float) -> Failure:
+    """The failure for an answer of the Invoke API that is not 2xx (faas-platforms §1.1 lists them).
+
+    403 is about our keys, 404 about the name in the catalog; 429 says by `Reason` whose limit it was. 409 and 408 come before the
+    function runs (it is being updated, SnapStart or its file system is not ready); 500, 502 and 503 are faults of the platform.
+    """
+    status, code, said = response.status_code, _error_code(response), _object(response)
+    if status == 403:
+        return _refused_credentials(code, what, key)
+    if status == 404:
+        target = key.rpartition(".")[0] + ".target"
+        return Unavailable(
+            f"AWS Lambda does not know {what} in this region and account.",
+            hint=f"An administrator checks `{target}` (region, name, qualifier) in the catalog.",
+            retryable=False,
+            not_executed=True,
+        )
+    if status == 413:
+        return TooLarge(f"The arguments are larger than AWS Lambda takes for {what} (6 MB).", hint="Send less.")
+    if status == 429:
+        reason = _THROTTLED.get(str(said.get("Reason")), "its limit at AWS is reached")
+        return Throttled(
+            f"{what} was not run: {reason}.", retry_after=parse_retry_after(response.headers, now), not_executed=True
+        )
+    if status == 504:
+        return TimeoutUnknown(f"AWS Lambda gave no answer of {what} in time; it may still have done its work.")
+    ran_not = status in (402, 408, 409)
+    return Unavailable(
+        f"AWS Lambda could not run {what} (HTTP {status}, {printable(code or 'no reason given', 80)}).",
+        retryable=ran_not or status >= 500,
+        not_executed=ran_not or status < 500,
+    )
+
+
+_THROTTLED = {
+    "ConcurrentInvocationLimitExceeded": "all concurrent executions of the AWS account are in use",
+    "FunctionInvocationRateLimitExceeded": "the AWS account's rate of invocations is reached",
+    "ReservedFunctionConcurrentInvocationLimitExceeded": "all executions reserved for it are in use",
+    "ReservedFunctionInvocationRateLimitExceeded": "the rate of its reserved executions is reached",
+    "CallerRateLimitExceeded": "AWS is being asked too often with these keys",
+    "ConcurrentSnapshotCreateLimitExceeded": "AWS is preparing too many snapshots at once",
+}
+"""The values of `Reason` in TooManyRequestsException, in words."""
+
+_CREDENTIALS: Mapping[str, str] = {
+    "AccessDeniedException": "Allow lambda:InvokeFunction on this function for the user or role of `{key}`.",
+    "ExpiredTokenException": "The session token in `{key}` has expired; put fresh keys in.",
+    "InvalidSignatureException": "Check secret_access_key in `{key}`, and that this machine's clock is right.",
+    "UnrecognizedClientException": "AWS does not know access_key_id in `{key}`, or the session token is missing.",
+}
+
+
+def _refused_credentials(code: str, what: str, key: str) -> Failure:
+    return Unavailable(
+        f"AWS refuses our credentials for {what}{f' ({printable(code, 80)})' if code else ''}.",
+        hint=_CREDENTIALS.get(code, "An administrator checks `{key}` in the catalog.").format(key=key),
+        retryable=False,
+        not_executed=True,
+    )
+
+
+def _error_code(response: httpx.Response) -> str:
+    """E.g. `AccessDeniedException`, from the header or the body; the header may go on with `:http://…`."""
+    said = response.headers.get("x-amzn-errortype") or _object(response).get("__type") or _object(response).get("code") or ""
+    return str(said).partition(":")[0].rpartition("#")[2]
+
+
+def _object(response: httpx.Response) -> Mapping[str, object]:
+    try:
+        said = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

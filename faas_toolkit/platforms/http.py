@@ -1,23 +1,27 @@
 """Any function behind an address: POST of JSON with a signature or credentials. Serves most platforms' HTTP triggers."""
 
 import base64
-import json
+import hashlib
+import re
+import secrets
 
 import httpx
-from pydantic import Field
 
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.net.config import Auth, Section, Tls
+from faas_toolkit.net.config import Auth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.net.signing import standard_webhooks
 from faas_toolkit.platforms.answer import data_of, require_success
+from faas_toolkit.platforms.payload import encode_payload
 from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
+
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
 
 class HttpTarget(Section):
     """Where the function is."""
 
-    url: str = Field(min_length=8, max_length=2_000)
+    url: HttpUrl
 
 
 class HttpPlatform:
@@ -43,14 +47,14 @@ class HttpPlatform:
 
     def invoke(self, invocation: Invocation, deadline: Deadline) -> InvocationResult:
         """Posts the payload; the signature is made anew on each attempt, its message id stays."""
-        body = json.dumps(invocation.payload, ensure_ascii=False).encode()
+        body = encode_payload(invocation.payload, self._what)
         headers = {
             "Content-Type": "application/json",
-            "Accept": "application/json",
+            "Accept": "application/json, text/plain;q=0.9, */*;q=0.1",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": "faas-toolkit",
             "Idempotency-Key": invocation.message_id,
-            "traceparent": traceparent(invocation),
+            "traceparent": traceparent(invocation.trace_id),
             **self._proof(invocation, body),
         }
         request = httpx.Request("POST", self._target.url, headers=headers, content=body)
@@ -61,10 +65,9 @@ class HttpPlatform:
         )
 
     def check(self, deadline: Deadline) -> str:
-        """Whether something serves at the address: any answer to HEAD counts, and nothing is run."""
-        request = httpx.Request("HEAD", self._target.url, headers={"User-Agent": "faas-toolkit"})
-        response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
-        return f"answers (HTTP {response.status_code} to HEAD)"
+        """Whether something listens at the address. No request is sent: many runtimes run the function for HEAD, too."""
+        self._client.connect(self._target.url, deadline, what=self._what, tls=self._tls)
+        return "accepts connections"
 
     def _proof(self, invocation: Invocation, body: bytes) -> dict[str, str]:
         if self._auth is None:
@@ -83,6 +86,7 @@ class HttpPlatform:
         return headers
 
 
-def traceparent(invocation: Invocation) -> str:
-    """W3C Trace Context, version 00: the call's trace, one span for each message."""
-    return f"00-{invocation.trace_id.rjust(32, '0')[-32:]}-{invocation.message_id.encode().hex().rjust(16, '0')[-16:]}-01"
+def traceparent(trace_id: str) -> str:
+    """W3C Trace Context, version 00: the call's trace (hashed where its id is no trace id) and a new span each time."""
+    trace = trace_id if _TRACE_ID.fullmatch(trace_id) else hashlib.sha256(trace_id.encode("utf-8", "replace")).hexdigest()[:32]
+    return f"00-{trace}-{secrets.token_hex(8)}-01"

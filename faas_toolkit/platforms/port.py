@@ -6,8 +6,9 @@ from typing import Protocol
 
 from faas_toolkit.core.deadline import Deadline
 
-MAX_ANSWER_BYTES = 6_000_000
-"""What AWS Lambda answers at most; the other platforms are held to the same."""
+MAX_ANSWER_BYTES = 1_000_000
+"""Below what platforms can answer (AWS Lambda: 6 MB): one variable holds 1 MB (tools.md §4), and reading more JSON would hold up
+every other call of the process (design.md §3.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
