@@ -99,7 +99,10 @@ def _call(options: argparse.Namespace, console: Console) -> int:
             credentials=credentials,
             timeout=CALL_TIMEOUT,
         )
-        return report.called(console, options.surface, reply, host.declaration.provider_id)
+        status = report.called(console, options.surface, reply, host.declaration.provider_id)
+        if status:
+            report.stderr(console, host.process.stderr)
+        return status
 
 
 def _catalog(options: argparse.Namespace, console: Console) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One company with its deals, tickets and activities."""
+    """One company as `crm_lookup` gives it with `include=deals,tickets,activities`, and all of its deals."""
 
     record: Mapping[str, Any]
+    deals: Sequence[Mapping[str, Any]]
 
     @property
     def name(self) -> str:
@@ -26,16 +27,16 @@ class Customer:
     @property
     def open_deals(self) -> list[Mapping[str, Any]]:
         """Deals that are neither won nor lost."""
-        return self._deals("open")
-
-    def count(self, status: str) -> int:
-        """Deals of this status."""
-        return len(self._deals(status))
+        return [deal for deal in self.deals if deal["open"]]
 
     @property
     def open_tickets(self) -> int:
-        """Tickets that are not closed."""
-        return sum(ticket["status"] not in ("closed", "solved") for ticket in self._related("tickets"))
+        """Tickets that wait for somebody."""
+        return int(self.record["related"]["tickets"]["open"])
+
+    def deals_at(self, stage: str) -> int:
+        """How many deals ended or stand at this stage."""
+        return sum(deal["stage"] == stage for deal in self.deals)
 
     def pipeline(self) -> list[dict[str, Any]]:
         """The value of the open deals, one sum for each currency."""
@@ -45,14 +46,12 @@ class Customer:
         return [{"amount": round(amount, 2), "currency": currency} for currency, amount in sorted(sums.items())]
 
     def days_since_last_activity(self, today: date) -> int | None:
-        """Whole days since anything happened; None where nothing ever did."""
-        days = [date.fromisoformat(str(activity["at"])[:10]) for activity in self._related("activities")]
+        """Whole days since anything happened; None where nothing ever did. The lookup gives the latest activities first."""
+        days = [date.fromisoformat(activity["date"]) for activity in self.record.get("activities", ())]
         past = [day for day in days if day <= today]
         return (today - max(past)).days if past else None
 
-    def _deals(self, status: str) -> list[Mapping[str, Any]]:
-        return [deal for deal in self._related("deals") if deal["status"] == status]
 
-    def _related(self, kind: str) -> Sequence[Mapping[str, Any]]:
-        related: Sequence[Mapping[str, Any]] = self.record.get(kind) or ()
-        return related
+def has_more_deals(record: Mapping[str, Any]) -> bool:
+    """Whether the record of a company came with a part of its deals only."""
+    return bool(record["related"]["deals"].get("more"))

@@ -29,7 +29,7 @@ from workbench.session import HostFailure
 PROJECT = Path(__file__).parents[1]
 SAMPLES = PROJECT / "functions" / "samples"
 FUNCTIONS = (Function(SAMPLES / "churn_score"), Function(SAMPLES / "exchange_rates"))
-COMPANY = "Aurora"
+COMPANY = "Vila Nova Saúde Ltda"
 PROVEN = {"churn_score": "score", "exchange_rates": "total"}
 """The value of each function's reply that an answer must hold."""
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from workbench.agent import Decision, Step, ToolCall
-from workbench.customer import Customer
+from workbench.customer import Customer, has_more_deals
 from workbench.surfaces import SurfaceName
 
 CURRENCY = "EUR"
@@ -40,17 +40,20 @@ class Planner:
         failed = next((step for step in steps if not step.ok), None)
         if failed is not None:
             return Decision(answer=f"{failed.call.tool} did not answer: {failed.observation}")
-        company = asked["company"]
         if not steps:
-            return _lookup(company)
-        records = steps[0].variables["records"]
-        chosen = [record for record in records if record["name"].casefold() == company.casefold()] or records
-        if len(chosen) != 1:
-            return Decision(answer=_unclear(company, chosen))
-        return self._about(Customer(chosen[0]), steps)
+            return _lookup(query=asked["company"], entity="company", include="deals,tickets,activities")
+        found = steps[0].variables
+        if found["ambiguous"] or not found["records"]:
+            return Decision(answer=_unclear(asked["company"], found["records"]))
+        return self._about(found["records"][0], steps)
 
-    def _about(self, customer: Customer, steps: Sequence[Step]) -> Decision:
-        replies = {str(step.variables["source"]): step.variables["data"] for step in steps[1:]}
+    def _about(self, record: Mapping[str, Any], steps: Sequence[Step]) -> Decision:
+        """The answers so far by where they came from decide what is missing."""
+        listed = [step.variables["records"] for step in steps[1:] if step.call.tool == "crm_lookup"]
+        replies = {step.variables["source"]: step.variables["data"] for step in steps if step.call.tool == "function_call"}
+        if has_more_deals(record) and not listed:
+            return _lookup(entity="deal", filters=json.dumps({"company": record["id"]}), limit=50)
+        customer = Customer(record, listed[0] if listed else record.get("deals", ()))
         pipeline = customer.pipeline()
         if pipeline and "exchange_rates" not in replies:
             return _function("exchange_rates", {"amounts": pipeline, "to": CURRENCY})
@@ -63,15 +66,14 @@ class Planner:
         facts: dict[str, float] = {
             "open_tickets": customer.open_tickets,
             "open_deal_value": worth,
-            "won_deals": customer.count("won"),
-            "lost_deals": customer.count("lost"),
+            "won_deals": customer.deals_at("won"),
+            "lost_deals": customer.deals_at("lost"),
         }
         days = customer.days_since_last_activity(self._today)
         return facts if days is None else {**facts, "days_since_last_activity": days}
 
 
-def _lookup(company: str) -> Decision:
-    arguments = {"query": company, "entity": "company", "include": "deals,tickets,activities"}
+def _lookup(**arguments: str | int) -> Decision:
     return Decision([ToolCall("crm_lookup", arguments)])
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogFinding
 
 
+_SHOWN_STDERR_LINES = 12
+
+
 def tools(console: Console, declaration: Declaration) -> None:
     """Every tool with its parameters."""
     console.print(f"[bold]{declaration.provider_id}[/] {declaration.version}")
@@ -52,6 +55,14 @@ def called(console: Console, surface: SurfaceName, reply: Reply, provider_id: st
     first = "" if reply.first_seconds is None else f", first message after {reply.first_seconds * 1000:.0f} ms"
     console.print(f"{reply.seconds * 1000:.0f} ms{first}", style="dim")
     return int(failed)
+
+
+def stderr(console: Console, text: str) -> None:
+    """The end of what the plugin wrote to its log, where a developer finds the cause of a failure."""
+    lines = text.strip().splitlines()[-_SHOWN_STDERR_LINES:]
+    if lines:
+        console.print("\n[bold]The plugin's stderr[/] (nobody in Dify sees it but the daemon's log)")
+        console.print("\n".join(lines), markup=False, style="dim")
 
 
 def refused(console: Console, surface: SurfaceName, text: str) -> None:
