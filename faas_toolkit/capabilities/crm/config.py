@@ -1,22 +1,32 @@
-"""One source of customers of the catalog's section `crm`."""
+"""One source of the catalog's section `crm`."""
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from faas_toolkit.net.config import TargetSection
-
-KINDS = ("embedded",)
-"""The kinds of source that this version serves."""
+from faas_toolkit.core.outbound import Target
+from faas_toolkit.net.config import Breaker, Limit, Section
 
 
-def _known_kind(kind: object) -> object:
-    if kind not in KINDS:
-        raise ValueError(f"this version serves the kinds {', '.join(KINDS)}")
-    return kind
+def _switched_off(value: object) -> object:
+    return None if value is False else value
 
 
-class CrmSourceConfig(TargetSection):
-    """The embedded store: SQLite in the data directory."""
+class EmbeddedCrmConfig(Section):
+    """The toolkit's own store: nothing to reach, so no address, no auth and no timeout."""
 
-    kind: Annotated[Literal["embedded"], BeforeValidator(_known_kind)]
+    kind: Literal["embedded"]
+    limits: tuple[Limit, ...] = ()
+    breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
+    """`false` switches it off."""
+
+    def to_target(self, target_id: str) -> Target:
+        """The target as the outbound chain takes it, e.g. `crm:main`."""
+        return Target(
+            id=target_id,
+            limits=tuple(limit.to_line() for limit in self.limits),
+            breaker=self.breaker.to_rules() if self.breaker else None,
+        )
+
+
+type CrmSourceConfig = EmbeddedCrmConfig

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Field, parse_id, visible_fields
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.schema import nearest, printable
+from faas_toolkit.core.untrusted import nearest, printable
 
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "empty"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)

@@ -79,8 +79,6 @@ class Lookup:
     include: frozenset[Relation] = frozenset()
     hidden: frozenset[str] = frozenset()
     """`entity.field`s that must be neither given, nor searched, nor followed."""
-    owner: str | None = None
-    """Only records of this owner exist for the caller."""
     offset: int = 0
     """Records to leave out, counted from the best."""
     limit: int = 5
@@ -99,6 +97,8 @@ class Found:
     """The change counter when this was read."""
     label: str | None = None
     """Where the facts are from, if not from the source itself: `sample`."""
+    best: Strength | None = None
+    """How well the best record of all pages fits."""
     rivals: int = 0
     """Records of one entity that fit as well as the best one and are told apart only by their other fields."""
     removed: int = 0

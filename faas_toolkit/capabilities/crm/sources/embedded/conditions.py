@@ -9,12 +9,9 @@ from faas_toolkit.capabilities.crm.filters import Condition
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
 
 
-def restrictions(workspace: str, entity: Entity, conditions: Sequence[Condition], owner: str | None) -> list[ColumnElement[bool]]:
+def restrictions(workspace: str, entity: Entity, conditions: Sequence[Condition]) -> list[ColumnElement[bool]]:
     """What a row of the entity must fulfil beside belonging to the workspace."""
-    wanted = [_expression(workspace, entity, condition) for condition in conditions]
-    if owner is not None:
-        wanted.append(TABLES[entity].c.owner == owner)
-    return wanted
+    return [_expression(workspace, entity, condition) for condition in conditions]
 
 
 def _expression(workspace: str, entity: Entity, condition: Condition) -> ColumnElement[bool]:

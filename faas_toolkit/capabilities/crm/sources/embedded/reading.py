@@ -6,20 +6,17 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
-    BindParameter,
     ColumnElement,
     Connection,
     Integer,
     Row,
     Select,
-    String,
     Table,
     and_,
     bindparam,
     cast,
     func,
     literal,
-    or_,
     select,
 )
 
@@ -44,7 +41,7 @@ def order_of(entity: Entity) -> list[ColumnElement[Any]]:
 
 
 def read_records(
-    connection: Connection, workspace: str, owner: str | None, wanted: Iterable[tuple[Entity, int]]
+    connection: Connection, workspace: str, wanted: Iterable[tuple[Entity, int]]
 ) -> dict[tuple[Entity, int], CrmRecord]:
     """The records of these numbers that exist."""
     numbers: dict[Entity, list[int]] = {}
@@ -52,7 +49,7 @@ def read_records(
         numbers.setdefault(entity, []).append(number)
     found: dict[tuple[Entity, int], CrmRecord] = {}
     for entity, chosen in numbers.items():
-        rows = connection.execute(_records(entity), {"workspace": workspace, "owner": owner, "ids": chosen})
+        rows = connection.execute(_records(entity), {"workspace": workspace, "ids": chosen})
         for row in rows:
             found[entity, row.id] = CrmRecord(entity=entity, key=str(row.id), values=_values(entity, row))
     return found
@@ -79,18 +76,17 @@ def _relation(
         return {}
     forward = any(field.name == target for field in FIELDS[entity])
     if relation in lookup.include:
-        found = _linked if forward else _hanging
-        return found(connection, lookup, workspace, target, parents)
-    return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, lookup, workspace, target, parents)
+        if forward:
+            return _linked(connection, workspace, target, parents)
+        return _hanging(connection, workspace, target, parents, lookup.related_limit)
+    return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, workspace, target, parents)
 
 
-def _linked(
-    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
-) -> dict[str, Related]:
+def _linked(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
     """The one record that each parent itself names."""
     links = {parent.id: _link_number(parent.values.get(target)) for parent in parents}
     wanted = [(target, number) for number in sorted({number for number in links.values() if number is not None})]
-    found = read_records(connection, workspace, lookup.owner, wanted) if wanted else {}
+    found = read_records(connection, workspace, wanted) if wanted else {}
     result = {}
     for parent, number in links.items():
         record = found.get((target, number)) if number is not None else None
@@ -99,13 +95,13 @@ def _linked(
 
 
 def _hanging(
-    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
+    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], most: int
 ) -> dict[str, Related]:
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
-    parameters = {**_parameters(lookup, workspace, parents), "most": lookup.related_limit}
+    parameters = {**_parameters(workspace, parents), "most": most}
     rows = connection.execute(_first_hanging(entity, target), parameters).all()
-    found = read_records(connection, workspace, lookup.owner, [(target, row.id) for row in rows])
+    found = read_records(connection, workspace, [(target, row.id) for row in rows])
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
         key = f"{entity}:{row.parent}"
@@ -114,16 +110,14 @@ def _hanging(
     return result
 
 
-def _counts(
-    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
-) -> dict[str, Related]:
+def _counts(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
     entity = parents[0].entity
-    rows = connection.execute(_count_hanging(entity, target), _parameters(lookup, workspace, parents))
+    rows = connection.execute(_count_hanging(entity, target), _parameters(workspace, parents))
     return {f"{entity}:{row.parent}": Related(total=row.total, open=row.open) for row in rows}
 
 
-def _parameters(lookup: Lookup, workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
-    return {"workspace": workspace, "owner": lookup.owner, "ids": [int(parent.key) for parent in parents]}
+def _parameters(workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
+    return {"workspace": workspace, "ids": [int(parent.key) for parent in parents]}
 
 
 def _can_be_open(entity: Entity) -> bool:
@@ -137,10 +131,10 @@ def _records(entity: Entity) -> Select[Any]:
     names = []
     for link in _links(entity):
         linked = TABLES[link].alias(f"linked_{link}")
-        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link], _owned(linked))
+        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link])
         source = source.outerjoin(linked, on)
         names.append(linked.c.name.label(f"{link}_name"))
-    return select(table, *names).select_from(source).where(*_of_ids(table, table.c.id), _owned(table))
+    return select(table, *names).select_from(source).where(*_of_ids(table, table.c.id))
 
 
 @cache
@@ -155,7 +149,7 @@ def _first_hanging(entity: Entity, target: Entity) -> Select[Any]:
             func.count().over(partition_by=parent).label("total"),
             func.sum(_open(table)).over(partition_by=parent).label("open"),
         )
-        .where(*_of_ids(table, parent), _owned(table))
+        .where(*_of_ids(table, parent))
         .subquery()
     )
     return select(ranked).where(ranked.c.place <= bindparam("most")).order_by(ranked.c.parent, ranked.c.place)
@@ -166,16 +160,11 @@ def _count_hanging(entity: Entity, target: Entity) -> Select[Any]:
     table = TABLES[target]
     parent = table.c[entity]
     counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return counted.where(*_of_ids(table, parent), _owned(table)).group_by(parent)
+    return counted.where(*_of_ids(table, parent)).group_by(parent)
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return table.c.workspace == bindparam("workspace"), column.in_(bindparam("ids", expanding=True))
-
-
-def _owned(table: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a table or an alias of one
-    owner: BindParameter[str | None] = bindparam("owner", type_=String)
-    return or_(owner.is_(None), table.c.owner == owner)
 
 
 def _open(table: Table) -> ColumnElement[Any]:
@@ -198,7 +187,7 @@ def _values(entity: Entity, row: Row[Any]) -> dict[str, object]:
             value = value // AMOUNT_SCALE if value % AMOUNT_SCALE == 0 else value / AMOUNT_SCALE
         elif field.type == "link":
             name = known[f"{field.name}_name"]
-            if name is None:  # gone, or not this owner's
+            if name is None:  # what it linked to is gone
                 continue
             value = {"id": f"{field.name}:{value}", "name": name}
         values[field.name] = value

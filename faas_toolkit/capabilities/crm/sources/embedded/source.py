@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     Connection,
     bindparam,
-    distinct,
     func,
     select,
 )
@@ -183,10 +182,10 @@ class _Search:
             found = replace(found, removed=removed, notices=(*found.notices, *(() if kept else self._choices())))
         if not kept and not removed:
             found = replace(found, nearest=self._names(matcher.resembling()))
-        return replace(found, rivals=_rivals(kept, query))
+        return replace(found, best=max(kept.values(), default=None), rivals=_rivals(kept, query))
 
     def _found(self, page: dict[Ref, Strength], total: int, notices: tuple[str, ...]) -> Found:
-        known = read_records(self.connection, self.area.workspace, self.lookup.owner, page)
+        known = read_records(self.connection, self.area.workspace, page)
         records = [replace(known[ref], strength=strength) for ref, strength in page.items() if ref in known]
         return Found(
             records=tuple(with_related(self.connection, self.lookup, self.area.workspace, records)),
@@ -197,9 +196,9 @@ class _Search:
         )
 
     def _kept(self, matches: Matches) -> dict[Ref, Strength]:
-        """The matches that exist for this caller and fulfil the conditions, in the same order."""
+        """The matches that exist and fulfil the conditions, in the same order."""
         asked_by_id = Strength.ID in matches.strengths.values()
-        if not self.lookup.conditions and self.lookup.owner is None and not asked_by_id:
+        if not self.lookup.conditions and not asked_by_id:
             return matches.strengths
         kept: set[Ref] = set()
         for entity in self.lookup.entities:
@@ -214,7 +213,7 @@ class _Search:
         return self.connection.execute(select(table.c.id).where(*chosen)).scalars().all()
 
     def _restrictions(self, entity: Entity) -> list[Any]:
-        return list(restrictions(self.area.workspace, entity, self.lookup.conditions, self.lookup.owner))
+        return list(restrictions(self.area.workspace, entity, self.lookup.conditions))
 
     def _choices(self) -> tuple[str, ...]:
         """The values that a filtered field of few values really has: the commonest mistake is to invent one."""
@@ -225,14 +224,14 @@ class _Search:
             field = field_of(entity, condition.field)
             if field is None or field.type != "choice":
                 continue
-            mine = [table.c.workspace == self.area.workspace, *restrictions(self.area.workspace, entity, (), self.lookup.owner)]
-            values = select(distinct(table.c[field.name])).where(*mine).order_by(table.c[field.name]).limit(_SHOWN_CHOICES)
+            mine = [table.c.workspace == self.area.workspace]
+            values = select(table.c[field.name]).distinct().where(*mine).order_by(table.c[field.name]).limit(_SHOWN_CHOICES)
             known = [value for value in self.connection.execute(values).scalars() if value]
             notices.append(f"{field.name} of a {entity} is one of {', '.join(known) or 'no value yet'}.")
         return tuple(notices)
 
     def _names(self, refs: Sequence[Ref]) -> tuple[str, ...]:
-        known = read_records(self.connection, self.area.workspace, self.lookup.owner, refs)
+        known = read_records(self.connection, self.area.workspace, refs)
         shown = [known[ref] for ref in refs if ref in known and f"{ref[0]}.name" not in self.lookup.hidden]
         return tuple(f"{record.values['name']} ({record.id})" for record in shown)
 

@@ -1,0 +1,201 @@
+"""Answers questions about customers from all sources that the caller may ask."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan, visible_sources
+from faas_toolkit.capabilities.crm.port import CrmRecord, CrmSource, Found, Strength, cut
+from faas_toolkit.capabilities.crm.records import plain, within_budget
+from faas_toolkit.core.call import Answer, Call, Scope
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
+from faas_toolkit.core.inventory import Entry, Finding
+from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.outbound import Attempt, Outbound, Target
+from faas_toolkit.core.untrusted import printable
+
+_AT_ONCE = 8
+_CHECK_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What one source answered."""
+
+    name: str
+    found: Found | None = None
+    failure: Failure | None = None
+
+
+class CrmCapability:
+    """Answers `crm.lookup`.
+
+    Args:
+        sources: by the name that the catalog gives them.
+        outbound: the outbound chain.
+        targets: what the chain knows of each source; ids are `crm:<name>`.
+    """
+
+    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target]) -> None:
+        self._sources = sources
+        self._outbound = outbound
+        self._targets = targets
+
+    def __call__(self, call: Call) -> Answer:
+        """The records of all sources, merged.
+
+        Raises:
+            InvalidInput: a question that cannot be meant.
+            NotFound: a source that the caller may not ask.
+            Unavailable: no source answered (the source's own failure where only one was asked).
+        """
+        question = plan(call, tuple(self._sources))
+        replies = _each(question.names, lambda name: self._ask(name, question))
+        if all(reply.found is None for reply in replies):
+            raise _none_answered(replies)
+        return _answer(question, replies)
+
+    def traits(self, call: Call) -> Traits:
+        """A read, kept while no asked source counts a change; where one has no counter or cannot tell, it is not kept."""
+        try:
+            question = plan(call, tuple(self._sources))
+            versions = {name: self._sources[name].version(call.workspace) for name in question.names}
+        except Failure:  # the call itself will say it, in full
+            return Traits()
+        if None in versions.values():
+            return Traits()
+        return Traits(version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())))
+
+    def entries(self, scope: Scope) -> Iterator[Entry]:
+        """The sources of this scope."""
+        if not scope.grants_operation("crm.read"):
+            return
+        for name in visible_sources(scope, self._sources):
+            yield Entry(
+                family=FAMILY,
+                name=name,
+                kind=self._sources[name].kind,
+                use=f"crm_lookup sources={name}",
+                description="People, companies, deals, tickets and activities of customers.",
+            )
+
+    def findings(self, call: Call) -> Iterator[Finding]:
+        """How each source of the scope is doing."""
+        if call.scope.grants_operation("crm.read"):
+            yield from _each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
+
+    def _ask(self, name: str, question: Question) -> _Reply:
+        source, lookup = self._sources[name], question.lookup_of(name)
+
+        def send(deadline: Deadline) -> Found:
+            return source.find(lookup, deadline)
+
+        try:
+            found = self._outbound(Attempt(call=question.call, target=self._targets[name], send=send))
+        except (InvalidInput, Cancelled):
+            raise
+        except Failure as failure:
+            return _Reply(name, failure=failure)
+        return _Reply(name, found=found)
+
+    def _finding(self, name: str, call: Call) -> Finding:
+        item = f"crm:{name}"
+        try:
+            said = self._sources[name].check(call.workspace, call.deadlines.first_content.earlier(_CHECK_SECONDS))
+        except Failure as failure:
+            repair = failure.hint or f"Check `crm.{name}`."
+            return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
+        return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
+
+
+def _each[T](names: Sequence[str], work: Callable[[str], T]) -> list[T]:
+    """What `work` gives for each name; several at once, since each waits for another machine."""
+    if len(names) < 2:
+        return [work(name) for name in names]
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(names))) as asking:
+        return list(asking.map(work, names))
+
+
+def _none_answered(replies: Sequence[_Reply]) -> Failure:
+    failures = [(reply.name, reply.failure) for reply in replies if reply.failure is not None]
+    if len(failures) == 1:
+        return failures[0][1]
+    said = " ".join(f"{name}: {failure.message}" for name, failure in failures)
+    return Unavailable(f"No CRM source answered. {said}", retryable=any(failure.retryable for _, failure in failures))
+
+
+def _answer(question: Question, replies: Sequence[_Reply]) -> Answer:
+    answered = {reply.name: reply.found for reply in replies if reply.found is not None}
+    merged = _merged(answered, question)[: question.lookup.limit]
+    records, too_large = within_budget([plain(record, answered[name].label or name) for name, record in merged])
+    total = sum(found.total for found in answered.values())
+    offsets = {
+        name: question.lookup_of(name).offset + sum(each == name for each, _ in merged[: len(records)]) for name in answered
+    }
+    more = any(offsets[name] < found.total for name, found in answered.items()) and bool(records)
+    versions = {name: found.version for name, found in answered.items() if found.version is not None}
+    notices = (*_down(replies), *_changed(question, versions), *_meaning(question, answered, total), *too_large)
+    return Answer(
+        variables={
+            "records": records,
+            "total": total,
+            "next_cursor": question.next_cursor(offsets, versions) if more else "",
+            "ambiguous": _is_ambiguous(answered),
+        },
+        source=", ".join(dict.fromkeys(found.label or name for name, found in answered.items())),
+        partial=len(answered) < len(replies),
+        notices=notices,
+    )
+
+
+def _merged(answered: Mapping[str, Found], question: Question) -> list[tuple[str, CrmRecord]]:
+    """Records of all sources, the best first; within a source its own order stands."""
+    ranked = [
+        (-record.strength, place, name, record) for name, found in answered.items() for place, record in enumerate(found.records)
+    ]
+    ranked.sort(key=lambda item: item[:2])  # stable: equal ones in the order of the catalog
+    return [(name, cut(record, question.lookup.hidden)) for _, _, name, record in ranked]
+
+
+def _is_ambiguous(answered: Mapping[str, Found]) -> bool:
+    best = max((found.best for found in answered.values() if found.best is not None), default=None)
+    return sum(found.rivals for found in answered.values() if found.best == best) > 1
+
+
+def _down(replies: Sequence[_Reply]) -> Iterator[str]:
+    for reply in replies:
+        if reply.failure is not None:
+            yield f"The CRM source {reply.name!r} is missing in this answer: {reply.failure.message}"
+
+
+def _changed(question: Question, versions: Mapping[str, str]) -> Iterator[str]:
+    for name, version in versions.items():
+        if question.position.versions.get(name, version) != version:
+            yield f"The records of {name!r} changed since the first page; some may be missing or come twice."
+
+
+def _meaning(question: Question, answered: Mapping[str, Found], total: int) -> Iterator[str]:
+    """Why there is nothing, or nothing better."""
+    query = question.lookup.query
+    shown = f'"{printable(query.text, 80)}"' if query is not None else ""
+    if query is not None and total and all(found.best in (Strength.NEAR, None) for found in answered.values()):
+        yield f"Nothing matches {shown} exactly; these are the nearest."
+    if not total:
+        yield from _nothing(question, answered, shown)
+    for found in answered.values():
+        yield from found.notices
+
+
+def _nothing(question: Question, answered: Mapping[str, Found], shown: str) -> Iterator[str]:
+    where = ", ".join(f"{name} (sample)" if found.label else name for name, found in answered.items())
+    removed = sum(found.removed for found in answered.values())
+    if not shown:
+        yield f"No record fulfils the filters. Asked: {where}."
+    elif removed:
+        yield f"{removed} records match {shown}, but none of them fulfils the filters. Asked: {where}."
+    else:
+        yield f"Nothing matches {shown}. Asked: {where}."
+    nearest = [name for found in answered.values() for name in found.nearest]
+    if nearest:
+        yield f"Names that resemble it a little: {', '.join(nearest[:5])}."

@@ -1,0 +1,109 @@
+"""A call's arguments as a question: what is looked for, where, from which record on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from faas_toolkit.capabilities.crm.cursor import Position, open_cursor, seal
+from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Relation
+from faas_toolkit.capabilities.crm.filters import Condition, parse_filters
+from faas_toolkit.capabilities.crm.port import Lookup
+from faas_toolkit.capabilities.crm.query import Query
+from faas_toolkit.core.call import Call, Scope
+from faas_toolkit.core.errors import InvalidInput, NotFound
+from faas_toolkit.core.untrusted import nearest, printable
+
+FAMILY = "crm"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One page of one question to some sources."""
+
+    call: Call
+    names: tuple[str, ...]
+    """The sources, in the order of the catalog."""
+    lookup: Lookup
+    """For every source alike but for its offset."""
+    position: Position
+
+    def lookup_of(self, name: str) -> Lookup:
+        """What this source is asked."""
+        return replace(self.lookup, offset=self.position.offsets.get(name, 0))
+
+    def next_cursor(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> str:
+        """The cursor of the page after this one."""
+        position = Position({**self.position.offsets, **offsets}, {**versions, **self.position.versions})
+        return seal(position, _identity(self.call, self.names), self.call.workspace.key)
+
+
+def plan(call: Call, names: Sequence[str]) -> Question:
+    """The question of a validated call; `names` are all sources of the catalog.
+
+    Raises:
+        InvalidInput: nothing is asked for, a filter makes no sense, the cursor is of another question.
+        NotFound: a source that does not exist or is not open to the caller.
+    """
+    arguments = call.arguments
+    chosen = _sources(call.scope, names, cast("tuple[str, ...]", arguments["sources"]))
+    text = str(arguments["query"] or "")
+    filters = cast("Mapping[str, object]", arguments["filters"] or {})
+    if not text and not filters:
+        raise InvalidInput(
+            "Give a query, or filters to list by, or both; both are empty.",
+            hint='Examples: query=maria.silva@acme.example; query=Acme, entity=company; entity=deal, filters={"open": true}.',
+        )
+    asked: tuple[Entity, ...] = ENTITIES if arguments["entity"] == "any" else (cast("Entity", arguments["entity"]),)
+    conditions, entities = parse_filters(filters, asked, call.scope.hidden)
+    lookup = Lookup(
+        workspace=call.workspace,
+        query=Query(text) if text else None,
+        entities=entities,
+        conditions=tuple(_with_owner(condition, call.scope) for condition in conditions),
+        include=frozenset(cast("Iterable[Relation]", arguments["include"])),
+        hidden=call.scope.hidden,
+        limit=cast("int", arguments["limit"]),
+    )
+    cursor = arguments["cursor"]
+    start = Position({}, {})
+    position = open_cursor(str(cursor), _identity(call, chosen), call.workspace.key) if cursor else start
+    return Question(call, chosen, lookup, position)
+
+
+def visible_sources(scope: Scope, names: Iterable[str]) -> tuple[str, ...]:
+    """The sources that this scope may know of."""
+    return tuple(name for name in names if scope.allows(FAMILY, name))
+
+
+def _sources(scope: Scope, names: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """Unknown and forbidden names answer alike."""
+    visible = visible_sources(scope, names)
+    if not visible:
+        raise NotFound(
+            "No CRM source is open to you.", hint="An administrator names one in the catalog: roles.<role>.crm.sources."
+        )
+    for name in asked:
+        if name not in visible:
+            close = nearest(name, visible)
+            meant = f" Did you mean {close!r}?" if close else ""
+            raise NotFound(
+                f"There is no CRM source {printable(name)!r} that you may ask.{meant}", hint=f"You may ask: {', '.join(visible)}."
+            )
+    return tuple(name for name in visible if not asked or name in asked)
+
+
+def _identity(call: Call, names: Sequence[str]) -> object:
+    """What a cursor belongs to. The page's size and what comes along may differ from page to page."""
+    return [call.workspace.id, call.operation.name, names, *(call.arguments[name] for name in ("query", "entity", "filters"))]
+
+
+def _with_owner(condition: Condition, scope: Scope) -> Condition:
+    """`me` as an owner is who the caller proved to be."""
+    if condition.field != "owner" or condition.value != "me":
+        return condition
+    if scope.owner is None:
+        raise InvalidInput(
+            'Filtering by the owner "me" needs an identity token that says who asks.',
+            hint='Set identity_token, or name the owner, e.g. {"owner": "ana.souza"}.',
+        )
+    return replace(condition, value=scope.owner)
