@@ -200,13 +200,13 @@ class Runtime:
 
         configured = self.loaded.catalog.crm
         return CrmCapability(
-            sources={name: self._crm_source(name, config) for name, config in configured.items()},
+            sources={name: self._crm_source(config) for name, config in configured.items()},
             targets={name: config.to_target(f"crm:{name}") for name, config in configured.items()},
             outbound=self._process.outbound,
         )
 
-    def _crm_source(self, name: str, config: "CrmSourceConfig") -> "CrmSource":
-        source: CrmSource = load(CRM_SOURCES[config.kind])(name=name, database=self._process.database, clock=self._process.clock)
+    def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
+        source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
         return source
 
     @cached_property
