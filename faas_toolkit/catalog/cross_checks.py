@@ -9,6 +9,7 @@ from itertools import islice
 
 from faas_toolkit.capabilities.crm.fields import FIELDS
 from faas_toolkit.catalog.findings import FoundAt, Path
+from faas_toolkit.core.detectors import DETECTORS
 from faas_toolkit.core.untrusted import nearest, printable
 
 _COMPARED = 1_000
@@ -29,6 +30,7 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
+        yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     for name, source in _mapping(sections.get("crm")).items():
         named = _mapping(source).get("function")
         if isinstance(named, str):
@@ -94,6 +96,18 @@ def _hidden(path: Path, fields: object) -> Iterator[FoundAt]:
             its = ", ".join(each.removeprefix(f"{entity}.") for each in known if each.startswith(f"{entity}."))
             meant = f"Did you mean {close}?" if close else f"A {entity} has {its}."
             yield FoundAt((*path, index), f"there is no field {printable(name)}, so nothing would be hidden.", meant)
+
+
+def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> Iterator[FoundAt]:
+    detected = [text for _, text in _texts(detect)]
+    for detector, shown_as in masks.items():
+        if detector in DETECTORS and shown_as in ("partial", "drop") and detector not in detected:
+            path = ("roles", name, "mask", detector)
+            yield FoundAt(
+                path,
+                f"nothing would be masked: review.detect does not name {detector}.",
+                f"Write `review: {{detect: [{', '.join([*detected, detector])}]}}`.",
+            )
 
 
 def _granted_nothing(name: str, role: Mapping[str, object]) -> Iterator[FoundAt]:

@@ -17,14 +17,13 @@ from typing import Any
 import yaml
 
 from faas_toolkit.catalog.findings import FoundAt, Mark, Path
+from faas_toolkit.catalog.syntax import ENCODE, SyntaxProblem, bracket_hint, explained, mark_at
 from faas_toolkit.core.untrusted import printable
 
 MAX_CHARS = 1_000_000
 MAX_VALUES = 30_000
 """Keys and values in all, those behind aliases counted each time."""
 MAX_DEPTH = 40
-
-ENCODE = "python -m workbench catalog encode FILE"
 
 _CORE = "tag:yaml.org,2002:"
 _CORE_SCHEMA = (  # YAML 1.2.2 §10.3.2
@@ -63,14 +62,6 @@ class Document:
         return first.get(path) or second.get(path)
 
 
-class SyntaxProblem(Exception):
-    """The text cannot be read at all."""
-
-    def __init__(self, message: str, hint: str = "", mark: Mark | None = None) -> None:
-        super().__init__(message)
-        self.message, self.hint, self.mark = message, hint, mark
-
-
 def read_document(text: str) -> Document:
     """The document in a text of JSON or YAML; an empty text is an empty mapping.
 
@@ -85,7 +76,7 @@ def read_document(text: str) -> Document:
     except yaml.YAMLError as error:
         if text.lstrip().startswith("{"):
             return _read_json(text, error)
-        raise _explained(text, error) from error
+        raise explained(text, error) from error
     document = Document({})
     if node is not None:
         document.value = _Builder(document).build(node, (), ())
@@ -98,7 +89,7 @@ def _require_readable(text: str) -> None:
     for name, position in (("a null character (U+0000)", text.find("\0")), ("half of a character", _lone_surrogate(text))):
         if position >= 0:
             raise SyntaxProblem(
-                f"it holds {name}.", "Remove it, or write it again in a plain text editor.", _mark_at(text, position)
+                f"it holds {name}.", "Remove it, or write it again in a plain text editor.", mark_at(text, position)
             )
 
 
@@ -108,11 +99,6 @@ def _lone_surrogate(text: str) -> int:
     except UnicodeEncodeError as error:
         return error.start
     return -1
-
-
-def _mark_at(text: str, position: int) -> Mark:
-    before = text[:position]
-    return Mark(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
 
 
 def _require_line_breaks(text: str) -> None:
@@ -296,9 +282,9 @@ def _read_json(text: str, yaml_error: yaml.YAMLError) -> Document:
         )
     except json.JSONDecodeError as error:
         if not re.match(r"\s*\{\s*\"", text):
-            raise _explained(text, yaml_error) from yaml_error
+            raise explained(text, yaml_error) from yaml_error
         raise SyntaxProblem(
-            f"it starts as JSON and is not: {error.msg}.", _bracket_hint(text), Mark(error.lineno, error.colno)
+            f"it starts as JSON and is not: {error.msg}.", bracket_hint(text), Mark(error.lineno, error.colno)
         ) from error
     except (ValueError, RecursionError) as error:
         raise SyntaxProblem(
@@ -326,49 +312,3 @@ def _require_bounded(value: object) -> None:
             pending += [(inner, depth + 1) for inner in item]
         elif isinstance(item, str) and ("\0" in item or _lone_surrogate(item) >= 0):
             raise SyntaxProblem("a text in it holds a null character or half of a character.", "Write whole characters.")
-
-
-def _explained(text: str, error: yaml.YAMLError) -> SyntaxProblem:
-    """The words of libyaml, with what an administrator can do about them."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:
-        return SyntaxProblem("it holds a character that YAML does not allow.", "Remove control characters.", _odd_character(text))
-    problem = str(getattr(error, "problem", None) or "it cannot be read")
-    lines = text.splitlines() or [""]
-    line = lines[min(mark.line, len(lines) - 1)]
-    place = Mark(mark.line + 1, mark.column + 1)
-    if "\t" in line[: mark.column + 1]:
-        return SyntaxProblem("a tab stands where YAML wants spaces.", "Indent with two spaces for each level.", place)
-    for part, message, hint in _WORDS:
-        if part in problem:
-            return SyntaxProblem(message or f"{problem}.", hint or _bracket_hint(text), place)
-    return SyntaxProblem(f"it is not YAML: {printable(problem, 100)}.", _bracket_hint(text), place)
-
-
-def _odd_character(text: str) -> Mark | None:
-    for position, character in enumerate(text):
-        if not (character.isprintable() or character in "\t\n\r\x85\u2028\u2029"):
-            return _mark_at(text, position)
-    return None
-
-
-def _bracket_hint(text: str) -> str:
-    if "\n" not in text.strip() and re.search(r"\s#", text):
-        return f"A comment (#) runs to the end of the line, and this text is one line: remove the comments, or run `{ENCODE}`."
-    return 'Check brackets, quotes, commas and indentation around this place; quote texts that hold ": ", "#", "{" or "*".'
-
-
-_WORDS = (
-    ("mapping values are not allowed", "a colon stands where no key can be.", ""),
-    ("could not find expected ':'", "a key has no colon.", "Write `key: value`, with a space after the colon."),
-    ("expected a single document", "it holds more than one document (---).", "Keep one."),
-    ("but found another document", "it holds more than one document (---).", "Keep one."),
-    ("undefined alias", "an alias (*name) names nothing.", 'Quote a text that starts with *, e.g. "*".'),
-    ("while scanning an alias", "an alias (*name) has no name.", 'Quote a text that starts with *, e.g. "*".'),
-    (
-        "did not find expected alphabetic",
-        "an alias (*name) or anchor (&name) has no name.",
-        'Quote a text that starts with *, e.g. "*".',
-    ),
-    ("duplicate anchor", "an anchor (&name) stands twice.", "Give each its own name."),
-)

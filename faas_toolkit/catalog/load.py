@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from faas_toolkit.catalog.cross_checks import cross_check
-from faas_toolkit.catalog.document import Document, SyntaxProblem, read_document
+from faas_toolkit.catalog.document import Document, read_document
 from faas_toolkit.catalog.findings import CatalogFinding, CatalogInvalid, FoundAt, render_path
 from faas_toolkit.catalog.literal_secrets import find_literal_secrets
 from faas_toolkit.catalog.origin import Fetch, OriginText, read_origin
 from faas_toolkit.catalog.secret_references import Filled, available_secrets, fill_secrets
 from faas_toolkit.catalog.sentences import Sentences
 from faas_toolkit.catalog.spec import LATER_SECTIONS, Catalog, default_sections
+from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.canonical import canonical_json, digest
 
 _MOST_FINDINGS = 200
@@ -153,7 +154,8 @@ class _Reading:
         self.filled = fill_secrets(self._sections, self._available)
         literals = list(find_literal_secrets(served))
         found += self.filled.problems
-        found += [finding for finding, _ in literals]
+        known = {finding.path for finding in found}
+        found += [finding for finding, _ in literals if finding.path not in known]
         found += islice(cross_check(self._sections, self._operations), _MOST_FINDINGS + 1)
         return self._typed(found, [text for _, text in literals])
 

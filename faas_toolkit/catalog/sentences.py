@@ -180,11 +180,14 @@ def _choice(problem: Problem) -> Sentence:
     expected = str(problem.context.get("expected", problem.context.get("expected_tags", ""))).replace("'", "")
     if problem.path == ("version",):
         return f"{problem.found} is not a version that this plugin reads.", "Write `version: 1`."
-    if problem.raw in LATER_VALUES.get(problem.key, ()):
+    if isinstance(problem.raw, str) and problem.raw in LATER_VALUES.get(problem.key, ()):
         return f"this version does not serve {problem.found} yet.", f"It serves {expected}."
     if problem.raw is None:
         return "it is empty.", f"Write one of {expected}, or leave the key out."
-    close = nearest(str(problem.raw), expected.replace(" or ", ", ").split(", ")) if isinstance(problem.raw, str) else None
+    choices = expected.replace(" or ", ", ").split(", ")
+    if not isinstance(problem.raw, str) and problem.found in choices:
+        return f"{problem.found} is a number here, and a text belongs here.", f'Put it in quotes: "{problem.found}".'
+    close = nearest(str(problem.raw), choices) if isinstance(problem.raw, str) else None
     return f"{problem.found} is not taken here.", f"{f'Did you mean {close}? ' if close else ''}It is one of {expected}."
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from faas_toolkit.core.redaction import DETECTORS
+from faas_toolkit.core.detectors import DETECTORS
 from faas_toolkit.core.untrusted import nearest
 from faas_toolkit.net.config import Amount, Duration, Section
 from faas_toolkit.pipeline.refusals import compile_pattern

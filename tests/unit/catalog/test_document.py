@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from faas_toolkit.catalog.document import MAX_CHARS, MAX_DEPTH, SyntaxProblem, read_document
+from faas_toolkit.catalog.document import MAX_CHARS, MAX_DEPTH, read_document
 from faas_toolkit.catalog.findings import Mark
+from faas_toolkit.catalog.syntax import SyntaxProblem
 
 BLOCK = """
 version: 1

@@ -2,8 +2,8 @@ import base64
 
 import pytest
 
-from faas_toolkit.catalog.document import SyntaxProblem
 from faas_toolkit.catalog.origin import CATALOG_DIR, read_origin
+from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.errors import Blocked
 
 
