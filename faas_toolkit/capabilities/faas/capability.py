@@ -16,7 +16,7 @@ from faas_toolkit.core.inventory import Entry, Finding
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 from faas_toolkit.core.schema import nearest, printable
-from faas_toolkit.platforms.port import Invocation, Platform
+from faas_toolkit.platforms.port import Invocation, InvocationResult, Platform
 
 FAMILY = "functions"
 NEVER_KEPT = Traits(fresh_for=0)
@@ -29,6 +29,8 @@ functions:
     auth: {bearer: "${secret:score}"}
     describe: Scores how likely a customer is to leave (0 to 1)."""
 
+_ACCEPTED = 202
+"""A platform that was asked to wait may still only accept (OpenWhisk after 60 s, faas-platforms §1.11)."""
 _CHECKED_AT_ONCE = 8
 _CHECK_SECONDS = 3.0
 _REPEATABLE = {"none": 3, "idempotent": 3, "once": 1}
@@ -82,8 +84,9 @@ class FunctionCapability:
         function = self._resolve(str(call.arguments["function"]), call.scope)
         payload = call.arguments["arguments"] or {}
         self._check_arguments(function, payload)
-        data = self._ask(function, payload, call, self._target(function, call.arguments["timeout_seconds"]))
-        return Answer(variables={"data": data, "status": "done", "job_id": ""}, source=function.name)
+        answered = self._ask(function, payload, call, self._target(function, call.arguments["timeout_seconds"]))
+        status = "pending" if answered.status == _ACCEPTED else "done"
+        return Answer(variables={"data": answered.data, "status": status, "job_id": ""}, source=function.name)
 
     def traits(self, call: Call) -> Traits:
         """As the function's section says; a name that does not resolve is not kept."""
@@ -105,7 +108,7 @@ class FunctionCapability:
         function = self._functions.get(name)
         if function is None:
             raise NotFound(f"The catalog has no function {printable(name)!r}.", hint="An administrator checks `operations`.")
-        return self._ask(function, payload, replace(call, depth=call.depth + 1), function.target)
+        return self._ask(function, payload, replace(call, depth=call.depth + 1), function.target).data
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The functions of this scope, with the schemas of their arguments."""
@@ -140,6 +143,8 @@ class FunctionCapability:
         visible = [each.name for each in self._visible(scope)]
         close = nearest(name, visible)
         meant = f"Did you mean {close!r}? " if close else ""
+        if not visible:
+            meant = "An administrator names what you may call in the catalog, under your role's `functions`. "
         raise NotFound(
             f"You may call no function named {printable(name)!r}.",
             hint=f"{meant}You may call: {', '.join(visible[:30]) or 'none'}. list_capabilities shows them with their arguments.",
@@ -158,7 +163,7 @@ class FunctionCapability:
             return function.target
         return replace(function.target, timeout=min(float(seconds), function.target.timeout))
 
-    def _ask(self, function: _Function, payload: object, call: Call, target: Target) -> object:
+    def _ask(self, function: _Function, payload: object, call: Call, target: Target) -> InvocationResult:
         invocation = Invocation(
             function=function.name, payload=payload, message_id=self._message_id(function, call), trace_id=call.trace_id
         )
@@ -176,7 +181,7 @@ class FunctionCapability:
                 f"{function.name!r} answered something that its `result` schema does not allow: {'; '.join(problems)}.",
                 hint="Its owner repairs the function, or the schema in the catalog.",
             )
-        return answered.data
+        return answered
 
     def _message_id(self, function: _Function, call: Call) -> str:
         """The same for every attempt, and for every call with the same idempotency key of the same caller."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from faas_toolkit.capabilities.faas.json_schema import require_usable_schema
+from faas_toolkit.capabilities.faas.json_schema import require_object_schema, require_usable_schema
 from faas_toolkit.core.operation import Effects
 from faas_toolkit.net.config import Amount, Auth, AwsAuth, Duration, Section, TargetSection
 from faas_toolkit.platforms.aws_lambda import LambdaTarget
@@ -28,7 +28,7 @@ class FunctionSection(TargetSection):
 
     describe: str = Field(default="", max_length=1_000)
     """What it does, for a model that chooses."""
-    arguments: JsonSchema = Field(default_factory=dict)
+    arguments: Annotated[JsonSchema, AfterValidator(require_object_schema)] = Field(default_factory=dict)
     """JSON Schema of the payload; empty: any object."""
     result: JsonSchema = Field(default_factory=dict)
     """JSON Schema of the answer; empty: anything."""

@@ -1,34 +1,54 @@
-"""JSON Schema of functions: checked when the catalog is loaded, applied to what models send, never able to hang the process.
+"""JSON Schema of functions: checked when the catalog is loaded, applied to what models send and to what functions answer."""
 
-Two things of the library are replaced. Patterns run on a linear-time engine, since a catalog is written by a tenant and read by
-the one thread of all workspaces. And references stay inside the document: the library would otherwise fetch addresses.
-"""
-
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from itertools import islice
 from typing import Any
 
 from faas_toolkit.core.untrusted import printable
 
 _MOST_PROBLEMS = 8
+_NAMES_TO_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_DATA = frozenset({"enum", "const", "default", "examples"})
 
 
 def require_usable_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema itself; raises ValueError that says what is wrong with it."""
-    for reference in _values_of(schema, "$ref"):
-        if not (isinstance(reference, str) and reference.startswith("#")):
-            raise ValueError(f'"$ref": {printable(reference)!r} leads outside; write references like "#/$defs/address"')
-    for pattern in _patterns(schema):
-        _compile(pattern)
+    from faas_toolkit.capabilities.faas.schema_keywords import UNSUPPORTED, ReferenceBudget, compile_pattern, make_validator_class
+
+    _require_valid(make_validator_class(ReferenceBudget()), schema)
+    for part in _parts(schema):
+        for keyword in ("$ref", "$dynamicRef"):
+            reference = part.get(keyword)
+            if isinstance(reference, str) and not reference.startswith("#"):
+                raise ValueError(f'"{keyword}": {printable(reference)!r} leads outside; write references like "#/$defs/address"')
+        for pattern in _patterns(part):
+            compile_pattern(pattern)
+        for keyword, instead in UNSUPPORTED.items():
+            if keyword in part:
+                raise ValueError(f"{keyword} is not supported; write {instead}")
+    return schema
+
+
+def require_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, if it is one of an object; raises ValueError."""
+    kind = schema.get("type", "object")
+    if kind != "object":
+        raise ValueError(f"arguments are always an object: write type: object and put the {printable(kind)} into a property")
+    return schema
+
+
+def _require_valid(validator_class: Any, schema: object) -> None:  # noqa: ANN401 - a class that the library makes
+    from jsonschema import FormatChecker
     from jsonschema.exceptions import SchemaError
 
     try:
-        _validator_class().check_schema(schema)
+        # no formats: "regex" would be Python's, which refuses patterns that RE2 takes
+        validator_class.check_schema(schema, format_checker=FormatChecker(formats=()))
     except SchemaError as error:
         place = ".".join(str(part) for part in error.absolute_path) or "the schema"
         raise ValueError(f"it is not a JSON Schema: {place}: {printable(error.message, 200)}") from error
-    return schema
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 class CompiledSchema:
@@ -37,120 +57,71 @@ class CompiledSchema:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
         self._validator: Any = None
+        self._budget: Any = None
 
     def problems(self, value: object) -> list[str]:
-        """Every problem in the schema's words, with the path of each; empty where the value fits."""
+        """The first problems in the schema's words, with the path of each; empty where the value fits."""
         if not self._schema:
             return []
         from referencing.exceptions import Unresolvable
 
+        from faas_toolkit.capabilities.faas.schema_keywords import MAX_REFERENCES, TooManyReferences
+
+        validator = self._compiled()
+        self._budget.left = MAX_REFERENCES
         try:
-            errors = sorted(self._compiled().iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+            errors = list(islice(validator.iter_errors(value), _MOST_PROBLEMS))
         except Unresolvable:
             return ["the schema refers to a definition that it does not have; its owner has to repair it"]
-        return [_sentence(error) for error in errors[:_MOST_PROBLEMS]]
+        except (TooManyReferences, RecursionError):
+            return ["the schema's references do not come to an end; its owner has to repair it"]
+        return [_sentence(error) for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path)))]
 
     def example(self) -> str:
         """A small value of the schema's shape, as JSON."""
-        return json.dumps(_example(self._schema), ensure_ascii=False)[:500]
+        from faas_toolkit.capabilities.faas.schema_example import write_example
+
+        return write_example(self._schema)
 
     def _compiled(self) -> Any:  # noqa: ANN401 - a class that the library makes
         if self._validator is None:
             from referencing import Registry
 
-            self._validator = _validator_class()(self._schema, registry=Registry())
+            from faas_toolkit.capabilities.faas.schema_keywords import ReferenceBudget, make_validator_class
+
+            self._budget = ReferenceBudget()
+            # an empty registry that fetches nothing: the library's own would ask addresses
+            self._validator = make_validator_class(self._budget)(self._schema, registry=Registry())
         return self._validator
 
 
-@cache
-def _validator_class() -> Any:  # noqa: ANN401 - same
-    from jsonschema import Draft202012Validator, validators
-
-    extend: Any = validators.extend  # the library types it only in part
-    return extend(Draft202012Validator, {"pattern": _check_pattern, "patternProperties": _check_pattern_properties})
-
-
-@cache
-def _compile(pattern: str) -> Any:  # noqa: ANN401 - re2 has no types
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(
-            f"the pattern {printable(pattern)!r} is not one that RE2 takes: it knows no look-around and no back-references"
-        ) from error
-
-
-def _check_pattern(validator: Any, pattern: str, instance: object, schema: object) -> Iterator[Any]:  # noqa: ANN401 - the library's port
-    from jsonschema.exceptions import ValidationError
-
-    if isinstance(instance, str) and not _compile(pattern).search(instance):
-        yield ValidationError(f"{printable(instance)!r} does not match {printable(pattern)!r}")
-
-
-def _check_pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: object, schema: object) -> Iterator[Any]:  # noqa: ANN401 - same
-    if isinstance(instance, Mapping):
-        for pattern, subschema in patterns.items():
-            for key, value in instance.items():
-                if _compile(pattern).search(key):
-                    yield from validator.descend(value, subschema, path=key, schema_path=pattern)
-
-
 def _sentence(error: Any) -> str:  # noqa: ANN401 - the library's ValidationError
-    path = ".".join(str(part) for part in error.absolute_path)
-    said = printable(error.message, 200)
-    return f"{path}: {said}" if path else said
+    from jsonschema.exceptions import best_match
+
+    cause = best_match([error])  # inside "none of the alternatives" the one that came closest
+    path = ".".join(str(part) for part in cause.absolute_path)
+    said = printable(cause.message, 200)
+    return f"{printable(path, 100)}: {said}" if path else said
 
 
-def _values_of(schema: object, keyword: str) -> Iterator[object]:
-    pending = [schema]
+def _patterns(part: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(part.get("pattern"), str):
+        yield part["pattern"]
+    if isinstance(part.get("patternProperties"), Mapping):
+        yield from part["patternProperties"]
+
+
+def _parts(schema: object) -> Iterator[Mapping[str, Any]]:
+    """The schema and every schema inside it, also below keywords that nobody knows; what is data is left out."""
+    pending: list[object] = [schema]
     while pending:
         item = pending.pop()
-        if isinstance(item, Mapping):
-            if keyword in item and not isinstance(item[keyword], Mapping):
-                yield item[keyword]
-            pending.extend(item.values())
-        elif isinstance(item, list):
+        if isinstance(item, list):
             pending.extend(item)
-
-
-def _patterns(schema: object) -> Iterator[str]:
-    yield from (pattern for pattern in _values_of(schema, "pattern") if isinstance(pattern, str))
-    pending = [schema]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Mapping):
-            named = item.get("patternProperties")
-            if isinstance(named, Mapping):
-                yield from named
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-
-
-def _example(schema: object, depth: int = 0) -> object:
-    if not isinstance(schema, Mapping) or depth > 4:
-        return {}
-    for keyword in ("examples", "enum"):
-        if isinstance(schema.get(keyword), list) and schema[keyword]:
-            return schema[keyword][0]
-    for keyword in ("const", "default"):
-        if keyword in schema:
-            return schema[keyword]
-    return _example_of_type(schema, depth)
-
-
-def _example_of_type(schema: Mapping[str, Any], depth: int) -> object:
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    if kind == "object":
-        properties = schema.get("properties") or {}
-        wanted = [name for name in schema.get("required") or list(properties)[:3] if isinstance(name, str)]
-        return {name: _example(properties.get(name, {"type": "string"}), depth + 1) for name in wanted}
-    if kind == "array":
-        return [_example(schema.get("items"), depth + 1)]
-    return {"integer": schema.get("minimum", 1), "number": schema.get("minimum", 1.5), "boolean": True, "null": None}.get(
-        kind, "text"
-    )
+        elif isinstance(item, Mapping):
+            yield item
+            for keyword, inner in item.items():
+                if keyword in _NAMES_TO_SCHEMAS and isinstance(inner, Mapping):
+                    pending.extend(inner.values())
+                elif keyword not in _DATA:
+                    pending.append(inner)

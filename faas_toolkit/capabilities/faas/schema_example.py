@@ -1,0 +1,72 @@
+"""A small example of a JSON Schema's shape, for texts that teach."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_DEEPEST = 4
+_MOST_CHARS = 500
+_UNASKED_PROPERTIES = 3
+"""Shown where nothing is required."""
+
+
+def write_example(schema: Mapping[str, Any]) -> str:
+    """JSON of at most 500 characters; `{}` where the example would be longer."""
+    try:
+        written = json.dumps(_example(schema, schema, 0), ensure_ascii=False)
+    except (TypeError, ValueError):  # a catalog in YAML may hold dates as examples
+        return "{}"
+    return written if len(written) <= _MOST_CHARS else "{}"
+
+
+def _example(schema: object, root: Mapping[str, Any], depth: int) -> object:
+    schema = _followed(schema, root)
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return {}
+    for keyword in ("examples", "enum"):
+        if isinstance(schema.get(keyword), list) and schema[keyword]:
+            return schema[keyword][0]
+    for keyword in ("const", "default"):
+        if keyword in schema:
+            return schema[keyword]
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if isinstance(schema.get(keyword), list) and schema[keyword] and "type" not in schema:
+            return _example(schema[keyword][0], root, depth + 1)
+    return _example_of_type(schema, root, depth)
+
+
+def _example_of_type(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> object:
+    match _type_of(schema):
+        case "object":
+            properties = schema.get("properties") or {}
+            wanted = schema.get("required") or list(properties)[:_UNASKED_PROPERTIES]
+            return {name: _example(properties.get(name, {"type": "string"}), root, depth + 1) for name in wanted}
+        case "array":
+            return [_example(schema.get("items", {"type": "string"}), root, depth + 1)]
+        case "integer" | "number":
+            return schema.get("minimum", schema.get("maximum", 1))
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case _:
+            return "text".ljust(min(schema.get("minLength", 0), 40), "x")[: schema.get("maxLength", 40)]
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    if isinstance(kind, Sequence) and not isinstance(kind, str):
+        return next((each for each in kind if each != "null"), "null")
+    return str(kind)
+
+
+def _followed(schema: object, root: Mapping[str, Any]) -> object:
+    """What a reference such as `#/$defs/address` stands for; at most ten references long."""
+    for _ in range(10):
+        if not (isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str)):
+            return schema
+        found: object = root
+        for part in schema["$ref"].removeprefix("#").split("/")[1:]:
+            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+        schema = found
+    return {}
