@@ -1,0 +1,107 @@
+"""Secrets are gone wherever they stand; personal data is shown in part."""
+
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faas_toolkit.core.redaction import DETECTORS, SECRET_MARK, SecretRedactor, find_personal_data, mask_partially, mask_text
+
+BOTH = ("email", "phone")
+
+
+def test_a_secret_is_gone_wherever_it_stands():
+    redact = SecretRedactor(["open-sesame", "second secret"])
+    assert redact("x=open-sesame; open-sesame, second secret") == f"x={SECRET_MARK}; {SECRET_MARK}, {SECRET_MARK}"
+
+
+def test_the_longer_of_two_secrets_goes_first():
+    assert SecretRedactor(["sesame", "sesame-street"])("sesame-street sesame") == f"{SECRET_MARK} {SECRET_MARK}"
+
+
+@pytest.mark.parametrize("secret", ['pa"ss\\word\n1', "pass word/ü&x=1", "密码密码密码一", "a.b*c(d"])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        str,
+        lambda s: json.dumps(s)[1:-1],
+        lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
+        quote,
+        quote_plus,
+        lambda s: quote(s, safe=""),
+    ],
+)
+def test_a_secret_is_gone_also_as_json_and_urls_spell_it(secret, spell):
+    assert SecretRedactor([secret])(f"<{spell(secret)}>") == f"<{SECRET_MARK}>"
+
+
+def test_short_secrets_are_left_since_they_would_spoil_ordinary_text():
+    assert SecretRedactor(["a", "user", ""])("a user said") == "a user said"
+
+
+def test_without_secrets_the_text_is_itself():
+    text = "nothing here"
+    assert SecretRedactor([])(text) is text
+
+
+def test_half_characters_in_a_secret_or_text_break_nothing():
+    assert SecretRedactor(["secret\ud800"])("a secret\ud800 \udfff") == f"a {SECRET_MARK} \udfff"
+
+
+@given(st.text(min_size=6), st.text(), st.text())
+def test_no_text_keeps_a_secret(secret, before, after):
+    redacted = SecretRedactor([secret])(before + secret + after)
+    assert secret not in redacted.replace(SECRET_MARK, "") or secret in (before + after) or secret in SECRET_MARK * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("zhang.wei@example.com", "z***@example.com"),
+        ("ab@example.com", "***@example.com"),
+        ("a@example.com", "***@example.com"),
+        ("用户@例子.中国", "***@例子.中国"),
+        ("+86 138 1234 5678", "+86 *** **** **78"),
+        ("(+86)13812345678", "(+86)*********78"),
+        ("138-1234-5678", "***-****-**78"),
+        ("０９０－１２３４－５６７８", "***－****－**７８"),
+        ("(415) 555-0132", "(***) ***-**32"),
+        ("mail a@example.com or call 138-1234-5678 now", "mail ***@example.com or call ***-****-**78 now"),
+        ("nothing", "nothing"),
+        ("", ""),
+    ],
+)
+def test_what_is_masked_in_part_still_helps_to_recognise(text, masked):
+    assert mask_text(text, BOTH) == masked
+
+
+def test_only_the_named_detectors_look():
+    assert mask_text("abc@example.com 138-1234-5678", ["phone"]) == "abc@example.com ***-****-**78"
+    assert mask_text("abc@example.com", []) == "abc@example.com"
+
+
+def test_of_two_findings_at_one_place_the_longer_stands():
+    assert [(found.detector, found.text) for found in find_personal_data("13812345678@qq.com", BOTH)] == [
+        ("email", "13812345678@qq.com")
+    ]
+
+
+def test_the_field_s_name_helps():
+    assert find_personal_data("4155550132", BOTH) == []
+    assert find_personal_data("4155550132", BOTH, "phone")[0].text == "4155550132"
+
+
+@given(st.text(alphabet="ab@.c om1234567890-+() 电話", max_size=80))
+def test_what_is_masked_keeps_its_length_of_words_and_shows_no_more(text):
+    masked = mask_text(text, BOTH)
+    assert mask_text(masked, ["email"]) == masked
+    for found in find_personal_data(text, BOTH):
+        assert mask_partially(found) in masked
+        assert mask_partially(found) != found.text
+
+
+def test_every_detector_is_named_as_its_findings_are():
+    for name in DETECTORS:
+        assert {found.detector for found in DETECTORS[name]("abc@example.com 138-1234-5678", "")} == {name}
