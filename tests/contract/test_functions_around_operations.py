@@ -26,7 +26,7 @@ def invoke(plugin, catalog):
         operations = {"operations": {OPERATIONS[tool]: around}} if around else {}
         credentials = {"catalog": json.dumps({**catalog, **operations})}
         return plugin.invoke_tool(
-            tool, parameters, workspace="around", sender=sender_for("agent-chat"), credentials=credentials
+            tool, parameters, workspace="around", sender=sender_for("agent-chat", app="around-app"), credentials=credentials
         ).variables
 
     return call

@@ -31,7 +31,6 @@ WRONG = [
     ("crm_lookup", {"query": "Wei", "filters": '{"colour": "red"}'}, "colour"),
     ("crm_lookup", {"query": "Wei", "cursor": "made up"}, "cursor"),
     ("crm_lookup", {"query": "Wei", "sources": "nowhere"}, "nowhere"),
-    ("crm_lookup", {"query": ["a", {"b": 1}]}, "query"),
     ("function_call", {}, "function"),
     ("function_call", {"function": "nothing_like_it"}, "nothing_like_it"),
     ("function_call", {"function": "churn_scor"}, "churn_score"),
@@ -64,7 +63,7 @@ def ask(plugin, credentials):
             tool,
             prepare(surface, declared, arguments, settings),
             workspace=workspace,
-            sender=sender_for(surface),
+            sender=sender_for(surface, app=f"{workspace}-app"),
             credentials=credentials if using is None else using,
             timeout=60,
         )

@@ -12,6 +12,8 @@ from workbench.surfaces import SURFACES, sender_for
 
 ROOT = Path(__file__).parents[2]
 BOTH = ("one", "two")
+SAMPLE = ":sample"
+"""The read-only area that all workspaces see until their first import."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,7 @@ def test_rows_and_entries_carry_their_workspace_and_no_two_share_one(ask, counti
         assert {"audit_rows", "outcomes"} <= set(owned)
         for table in owned:
             found = {workspace for (workspace,) in store.execute(f"SELECT DISTINCT workspace FROM {table}")}
-            assert found <= ids | {"sample"}, table
+            assert found <= ids | {SAMPLE}, table
         rows = dict(store.execute("SELECT workspace, count(*) FROM audit_rows GROUP BY workspace"))
         assert set(rows) == ids
     assert not_in_clear(data, [*ids, "order-4711", "Wei"])

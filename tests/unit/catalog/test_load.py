@@ -42,15 +42,16 @@ def test_the_whole_document_becomes_typed(load, good):
 def test_an_empty_setting_is_the_shipped_default(load, text):
     catalog = load(text).catalog
     assert list(catalog.roles) == ["member"]
-    assert catalog.roles["member"].allow == ("crm.read",)
+    assert catalog.roles["member"].allow == ("crm.read", "function.call")
     assert catalog.roles["member"].names("crm") == ("*",)
     assert catalog.crm["main"].kind == "embedded"
     assert not catalog.functions
 
 
-def test_the_shipped_default_grants_reads_only(load):
-    grants = {grant for role in load("").catalog.roles.values() for grant in role.allow}
-    assert all(grant.endswith(".read") for grant in grants)
+def test_the_shipped_default_lets_nothing_be_written_and_names_no_function(load):
+    roles = load("").catalog.roles.values()
+    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "function.call"}
+    assert all(role.names("functions") == () for role in roles)
 
 
 def test_a_section_that_is_present_replaces_the_default_and_one_that_is_absent_keeps_it(load):
