@@ -34,6 +34,10 @@ PROVEN = {"churn_score": "score", "exchange_rates": "total"}
 """The value of each function's reply that an answer must hold."""
 
 
+_WORDS_OF_THE_STORE = frozenset({"entity", "source", "match", "stage"})
+"""Fields whose values are ordinary words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Where a fact of the answer came from."""
@@ -52,13 +56,16 @@ def run(console: Console, company: str | None = None) -> int:
             brain = _brain(host)
             show.brain(console, brain.name)
             show.question(console, question)
+            started = time.monotonic()
             agent = Agent(host, brain, {"catalog": catalog(functions)}, lambda number, step: show.step(console, number, step))
             answer, steps = agent.answer(question)
+            seconds = time.monotonic() - started
     except (FunctionNotStarted, HostFailure, ModelServerError, NoAnswer) as error:
         show.failed(console, str(error))
         return 1
     found = evidence(question, answer, steps)
     show.answer(console, answer, found)
+    show.ended(console, seconds)
     missing = missing_sources(found)
     if missing:
         show.failed(console, f"The answer holds no fact from {' and none from '.join(missing)}.")
@@ -74,12 +81,13 @@ def catalog(functions: Sequence[RunningFunction]) -> str:
 
 
 def evidence(question: str, answer: str, steps: Sequence[Step]) -> list[Evidence]:
-    """The facts of the answer with their origin: records of the store, and what the functions replied."""
-    found: list[Evidence] = []
-    for step in steps:
+    """The facts of the answer with their origin, each once: what the functions replied, then records of the store."""
+    found: dict[str | float, Evidence] = {}
+    for step in sorted(steps, key=lambda step: step.call.tool == "crm_lookup"):
         source = str(step.variables.get("source", ""))
-        found += [Evidence(fact, step.call.tool, source) for fact in _facts(question, answer, step, source)]
-    return found
+        for fact in _facts(question, answer, step, source):
+            found.setdefault(fact.value, Evidence(fact, step.call.tool, source))
+    return list(found.values())
 
 
 def _facts(question: str, answer: str, step: Step, source: str) -> list[Fact]:
@@ -87,7 +95,8 @@ def _facts(question: str, answer: str, step: Step, source: str) -> list[Fact]:
         return []
     if step.call.tool == "crm_lookup":
         if "records" in step.variables:
-            return facts_in(answer, {"records": step.variables["records"]}, known=question)
+            facts = facts_in(answer, {"records": step.variables["records"]}, known=question)
+            return [fact for fact in facts if fact.path.rsplit(".")[-1] not in _WORDS_OF_THE_STORE]
         return facts_of_text(answer, step.observation, known=question)
     data = step.variables.get("data") or _json_in(step.observation)
     proven = PROVEN.get(source, "")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.demo import Evidence
 
 _LABEL_WIDTH = 11
-_SHOWN_LINES = 8
+_SHOWN_LINES = 4
 _SHOWN_FACTS = 8
 
 
@@ -63,13 +63,14 @@ def step(console: Console, number: int, done: Step) -> None:
     title = Text.assemble((f"{number} ", "bold cyan"), (done.call.tool, "bold"), "  ", _arguments(done.call.arguments))
     head.add_row(title, Text(f"{done.seconds * 1000:.0f} ms", "cyan"))
     console.print(head)
-    console.print(Padding(Text(_shortened(done.observation), "" if done.ok else "red"), (0, 0, 0, 2)))
+    read = Text(_shortened(done.observation, console.width - 2), "" if done.ok else "red")
+    console.print(Padding(read, (0, 0, 0, 2), expand=False))
     meta = done.variables.get("meta") or {}
     for label, text in (
         ("source", str(done.variables.get("source") or "")),
         ("policies", " · ".join(meta.get("decisions") or ())),
         ("targets", _attempts(meta)),
-        ("request", " ".join(f"{meta[key]}" for key in ("request_id",) if key in meta)),
+        ("request", str(meta.get("request_id", ""))),
     ):
         if text:
             _line(console, f"  {label}", text, "dim")
@@ -83,12 +84,17 @@ def answer(console: Console, text: str, found: Sequence["Evidence"]) -> None:
     console.print()
     table = Table.grid(padding=(0, 2))
     for item in found[:_SHOWN_FACTS]:
-        origin = f"{item.tool} {item.source}" if item.tool == "function_call" else f"{item.tool}, source {item.source}"
         value = item.fact.value if isinstance(item.fact.value, str) else f"{item.fact.value:,}"
-        table.add_row("fact", Text(value, "green"), Text(item.fact.path, "dim"), Text(origin, "dim"))
+        origin = f"function {item.source}" if item.tool == "function_call" else f"{item.tool}, source {item.source}"
+        table.add_row("fact", Text(value, "green"), Text(origin, "dim"), Text(item.fact.path, "dim"))
     console.print(table)
     if len(found) > _SHOWN_FACTS:
-        console.print(f"and {len(found) - _SHOWN_FACTS} more facts of the store", style="dim")
+        console.print(f"and {len(found) - _SHOWN_FACTS} more from the store", style="dim")
+
+
+def ended(console: Console, seconds: float) -> None:
+    """How long it took."""
+    console.print(f"\nAnswered in {seconds:.1f} s.", style="dim")
 
 
 def failed(console: Console, text: str) -> None:
@@ -120,7 +126,10 @@ def _attempts(meta: Mapping[str, Any]) -> str:
     )
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, width: int) -> str:
+    """The first lines; a long one is cut after two lines' width, so that a step stays a glance."""
     lines = text.splitlines()
-    rest = len(lines) - _SHOWN_LINES
-    return "\n".join([*lines[:_SHOWN_LINES], *([f"… {rest} more lines"] if rest > 0 else [])])
+    most = 2 * width - 2
+    shown = [line if len(line) <= most else line[:most] + "…" for line in lines[:_SHOWN_LINES]]
+    cut = len(lines) > len(shown) or any(len(line) > most for line in lines)
+    return "\n".join(shown) + (f"\n… {len(text):,} characters in all" if cut else "")

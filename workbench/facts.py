@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NUMBER = re.compile(r"\d[\d,   ]*(?:\.\d+)?(?:\s?(?:million|m|k)\b)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w:.-])\d[\d,   ]*(?:\.\d+)?(?:\s?(?:million|m|k)\b)?", re.IGNORECASE)
 _SCALES = {"k": 1e3, "m": 1e6, "million": 1e6}
-_TOLERANCE = 0.01
-"""A model may round; one per cent apart is the same number."""
+_TOLERANCE = 0.005
+"""A model may round; half a per cent apart is the same number."""
 _SHORTEST_NAME = 4
 _SMALLEST_WHOLE = 10
 
@@ -48,7 +48,7 @@ def facts_of_text(answer: str, text: str, known: str = "") -> list[Fact]:
 
 
 def numbers_in(text: str) -> list[float]:
-    """The numbers of a text; `1,234.5`, `1 234.5`, `1.2 million` and `40k` are understood."""
+    """The numbers of a text; `1,234.5`, `1 234.5`, `1.2 million` and `40k` are understood, and what stands in an id is none."""
     return [number for match in _NUMBER.finditer(text) if (number := _number(match.group())) is not None]
 
 

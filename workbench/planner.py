@@ -26,7 +26,7 @@ def question_about(company: str) -> str:
 class Planner:
     """Look up, convert, score, answer."""
 
-    name = "a deterministic planner, not a model; set OPENAI_BASE_URL and OPENAI_API_KEY to let a model decide"
+    name = "a deterministic planner, no model (OPENAI_BASE_URL and OPENAI_API_KEY let one decide)"
     surface: SurfaceName = "workflow"
 
     def __init__(self, today: date | None = None) -> None:
@@ -89,16 +89,18 @@ def _unclear(company: str, records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _answer(customer: Customer, worth: Mapping[str, Any], churn: Mapping[str, Any]) -> str:
-    drivers = ", ".join(_driver(driver) for driver in churn["drivers"])
-    score = f"{customer.name} ({customer.id}) has a churn score of {churn['score']}: {churn['level']} risk of leaving."
-    return f"{score} What it rests on, strongest first: {drivers}.\n\n{_pipeline(customer, worth)}"
+    drivers = "; ".join(_driver(driver) for driver in churn["drivers"])
+    return (
+        f"{customer.name} ({customer.id}) has a churn score of {churn['score']}, a {churn['level']} risk of leaving."
+        f" The strongest reasons first: {drivers}.\n\n{_pipeline(customer, worth)}"
+    )
 
 
 def _pipeline(customer: Customer, worth: Mapping[str, Any]) -> str:
     deals = customer.open_deals
     if not deals:
         return "They have no open deal, so the pipeline is worth nothing."
-    listed = "; ".join(f"{deal['name']} {deal['amount']:,.0f} {deal['currency']}" for deal in deals)
+    listed = "; ".join(f"{deal['name']} ({deal['id']}) {deal['amount']:,.2f} {deal['currency']}" for deal in deals)
     return (
         f"Their open pipeline holds {len(deals)} deals worth {worth['total']:,.2f} {CURRENCY}: {listed}."
         f" Rates: {worth['source']}."
@@ -106,5 +108,5 @@ def _pipeline(customer: Customer, worth: Mapping[str, Any]) -> str:
 
 
 def _driver(driver: Mapping[str, Any]) -> str:
-    way = "raises" if driver["effect"] > 0 else "lowers" if driver["effect"] < 0 else "does not change"
-    return f"{driver['fact'].replace('_', ' ')} {driver['value']:g} {way} it"
+    way = "raises it" if driver["effect"] > 0 else "lowers it" if driver["effect"] < 0 else "changes nothing"
+    return f"{driver['fact'].replace('_', ' ')} {driver['value']:,.10g} ({way})"

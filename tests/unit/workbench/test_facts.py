@@ -11,6 +11,7 @@ from workbench.facts import facts_in, numbers_in
         ("about 1.2 million", [1_200_000]),
         ("40k, 3M", [40_000, 3_000_000]),
         ("none", []),
+        ("deal:317 and ISO-9001", []),
         ("a 0.36.", [0.36]),
     ],
 )

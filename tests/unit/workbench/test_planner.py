@@ -121,8 +121,8 @@ def test_an_answer_without_facts_is_found_out():
 def test_what_a_model_read_as_text_counts_like_variables():
     lookup = replace(step("crm_lookup", {}, "sample"), observation="Renewal: 45,000 USD; 3 tickets")
     score = replace(step("function_call", {}, "churn_score"), observation='The function answered: {"score": 0.317}')
-    found = evidence(QUESTION, "45,000 USD are open; the risk is about 32 %.", [lookup, score])
-    assert [(item.tool, item.fact.value) for item in found] == [("crm_lookup", 45_000), ("function_call", 0.317)]
+    found = evidence(QUESTION, "45,000 USD are open; the risk is about 31.7 %.", [lookup, score])
+    assert [(item.tool, item.fact.value) for item in found] == [("function_call", 0.317), ("crm_lookup", 45_000)]
     assert missing_sources(found) == ["exchange_rates"]
 
 
