@@ -33,12 +33,8 @@ def outputs(reply: Reply) -> dict[str, Any]:
             text += f"Link: {body['text']}\n"
         elif kind == "json" and body["json_object"]:
             documents.append(body["json_object"])
-    return {
-        **_require_variables(reply.variables),
-        "text": text,
-        "json": documents or [{"data": []}],
-        "files": [{"filename": file.filename, "mime_type": file.mime_type, "size": len(file.content)} for file in files],
-    }
+    sent = [{"filename": file.filename, "mime_type": file.mime_type, "size": len(file.content)} for file in files]
+    return {"text": text, "json": documents or [{"data": []}], "files": sent, **_require_variables(reply.variables)}
 
 
 def _require_variables(variables: Mapping[str, Any]) -> Mapping[str, Any]:
