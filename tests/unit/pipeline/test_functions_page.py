@@ -8,6 +8,7 @@ import flask
 import pytest
 import yaml
 
+from faas_toolkit.catalog.load import check_text
 from faas_toolkit.core.call import Answer, Caller
 from faas_toolkit.core.errors import Blocked
 from faas_toolkit.pipeline.consult import Consult
@@ -77,8 +78,11 @@ def test_what_the_page_says_is_sent_is_sent(functions):
     assert set(after) == set(asked_after)
 
 
-def test_the_catalog_of_the_page_names_its_functions():
-    catalog = yaml.safe_load(blocks("yaml")[0])
+def test_the_catalog_of_the_page_is_right_and_names_its_functions():
+    text = blocks("yaml")[0]
+    found = check_text("version: 1\n" + text, secrets={"functions": "what-the-functions-know"}, operations=OPERATIONS)
+    assert [finding for finding in found if finding.severity == "error"] == []
+    catalog = yaml.safe_load(text)
     named = {name for around in catalog["operations"].values() for name in around.values()}
     assert named == set(catalog["functions"]) == {"check_policy", "add_segment"}
 
