@@ -31,6 +31,7 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
+    yield from _unreachable(functions, roles)
     for name, source in _mapping(sections.get("crm")).items():
         named = _mapping(source).get("function")
         if isinstance(named, str):
@@ -110,13 +111,35 @@ def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> I
             )
 
 
+def _unreachable(functions: Mapping[str, object], roles: Mapping[str, object]) -> Iterator[FoundAt]:
+    """Functions that nobody may call, which is what comes of adding `functions` and forgetting `roles`."""
+    for role in map(_mapping, roles.values()):
+        allow = [text for _, text in _texts(role.get("allow"))]
+        granted = [text for _, text in _texts(role.get("functions"))] or (["*"] if "*" in allow else [])
+        if _held("function.call", allow) and any(fnmatch.filter(functions, pattern) for pattern in granted):
+            return
+    if functions:
+        shown = ", ".join(printable(name) for name in sorted(functions)[:3])
+        yield FoundAt(
+            ("functions",),
+            "no role may call any of these functions.",
+            f"Write e.g. `roles: {{member: {{allow: [crm.read, function.call], crm: {{sources: ['*']}}, "
+            f"functions: [{shown}]}}}}`.",
+            "warning",
+        )
+
+
+def _held(grant: str, allow: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(grant, held) for held in allow)
+
+
 def _granted_nothing(name: str, role: Mapping[str, object]) -> Iterator[FoundAt]:
     allow = [text for _, text in _texts(role.get("allow"))]
     if "*" in allow:
         return
     listed = {"functions": role.get("functions"), "crm": _mapping(role.get("crm")).get("sources")}
     for family, (grant, key) in _FAMILIES.items():
-        if any(fnmatch.fnmatchcase(grant, held) for held in allow) and listed[family] is None:
+        if _held(grant, allow) and listed[family] is None:
             path: Path = ("roles", name, *key.split("."))
             yield FoundAt(
                 path, f"{grant} is allowed and nothing is named, so nothing can be used.", '["*"] names all.', "warning"

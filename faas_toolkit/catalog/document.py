@@ -6,24 +6,18 @@ Sizes, depth, count of values and expansion of aliases are bounded, because a ca
 Reading 400 lines takes about 4 ms, the largest document that the bounds let through about 0.2 s (measured with libyaml).
 """
 
-import json
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from faas_toolkit.catalog.bounds import MAX_CHARS, MAX_DEPTH, MAX_VALUES, finite, integer, lone_surrogate
 from faas_toolkit.catalog.findings import FoundAt, Mark, Path
-from faas_toolkit.catalog.syntax import ENCODE, SyntaxProblem, bracket_hint, explained, mark_at
+from faas_toolkit.catalog.json_text import read_json
+from faas_toolkit.catalog.syntax import ENCODE, SyntaxProblem, explained, mark_at
 from faas_toolkit.core.untrusted import printable
-
-MAX_CHARS = 1_000_000
-MAX_VALUES = 30_000
-"""Keys and values in all, those behind aliases counted each time."""
-MAX_DEPTH = 40
 
 _CORE = "tag:yaml.org,2002:"
 _CORE_SCHEMA = (  # YAML 1.2.2 §10.3.2
@@ -46,13 +40,13 @@ class Document:
     """A value of mappings, lists and scalars, with the places of its parts."""
 
     value: Any
+    problems: list[FoundAt] = field(default_factory=list)
+    """What is wrong with the text itself, e.g. a key that stands twice."""
     keys: dict[Path, Mark] = field(default_factory=dict)
     """Where the key of each path stands."""
     values: dict[Path, Mark] = field(default_factory=dict)
     written: dict[Path, str] = field(default_factory=dict)
     """Each plain scalar that is not a text, as it was written, e.g. `1.10`."""
-    problems: list[FoundAt] = field(default_factory=list)
-    """What is wrong with the text itself, e.g. a key that stands twice."""
 
     def mark(self, path: Path, *, at_key: bool = False) -> Mark | None:
         """The place of a path, or of the nearest thing above it that has one."""
@@ -75,7 +69,7 @@ def read_document(text: str) -> Document:
         node = _compose(text)
     except yaml.YAMLError as error:
         if text.lstrip().startswith("{"):
-            return _read_json(text, error)
+            return Document(*read_json(text, error))
         raise explained(text, error) from error
     document = Document({})
     if node is not None:
@@ -86,19 +80,11 @@ def read_document(text: str) -> Document:
 def _require_readable(text: str) -> None:
     if len(text) > MAX_CHARS:
         raise SyntaxProblem(f"it has {len(text):,} characters; at most {MAX_CHARS:,} are read.", "Shorten it.")
-    for name, position in (("a null character (U+0000)", text.find("\0")), ("half of a character", _lone_surrogate(text))):
+    for name, position in (("a null character (U+0000)", text.find("\0")), ("half of a character", lone_surrogate(text))):
         if position >= 0:
             raise SyntaxProblem(
                 f"it holds {name}.", "Remove it, or write it again in a plain text editor.", mark_at(text, position)
             )
-
-
-def _lone_surrogate(text: str) -> int:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start
-    return -1
 
 
 def _require_line_breaks(text: str) -> None:
@@ -243,72 +229,10 @@ class _Builder:
         self._document.problems[-1] = FoundAt(last.path, last.message, last.hint, mark=mark)
 
 
-def _integer(text: str) -> int:
-    if len(text) > 30:
-        raise ValueError("too long")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    number = float(text.replace(".inf", "inf").replace(".nan", "nan")) if text[-1:].isdigit() or text.endswith(".") else math.inf
-    if not math.isfinite(number):
-        raise ValueError("not finite")
-    return number
-
-
 _SCALARS: Mapping[str, Any] = {
     "str": str,
     "null": lambda text: {"": None, "~": None, "null": None}[text.lower()],
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
-    "int": _integer,
-    "float": _finite,
+    "int": integer,
+    "float": finite,
 }
-
-
-def _read_json(text: str, yaml_error: yaml.YAMLError) -> Document:
-    """What is JSON but beyond libyaml, e.g. an emoji as two escapes; without places, since only libyaml tells them."""
-    document = Document({})
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        built = dict(pairs)
-        if len(built) < len(pairs):
-            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-            document.problems.append(FoundAt((), f"the key {printable(twice)} stands twice in one object.", "Keep one of them."))
-        return built
-
-    try:
-        document.value = json.loads(
-            text, object_pairs_hook=unique, parse_constant=_refuse, parse_float=_finite, parse_int=_integer
-        )
-    except json.JSONDecodeError as error:
-        if not re.match(r"\s*\{\s*\"", text):
-            raise explained(text, yaml_error) from yaml_error
-        raise SyntaxProblem(
-            f"it starts as JSON and is not: {error.msg}.", bracket_hint(text), Mark(error.lineno, error.colno)
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SyntaxProblem(
-            "it holds NaN, Infinity or a number that is too long, or is nested too deeply.", "Write finite numbers."
-        ) from error
-    _require_bounded(document.value)
-    return document
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(name)
-
-
-def _require_bounded(value: object) -> None:
-    pending: list[tuple[object, int]] = [(value, 0)]
-    count = 0
-    while pending:
-        item, depth = pending.pop()
-        count += 1
-        if count > MAX_VALUES or depth > MAX_DEPTH:
-            raise SyntaxProblem(f"it holds more than {MAX_VALUES:,} values or {MAX_DEPTH} levels.", "Shorten it.")
-        if isinstance(item, Mapping):
-            pending += [(inner, depth + 1) for pair in item.items() for inner in pair]
-        elif isinstance(item, list):
-            pending += [(inner, depth + 1) for inner in item]
-        elif isinstance(item, str) and ("\0" in item or _lone_surrogate(item) >= 0):
-            raise SyntaxProblem("a text in it holds a null character or half of a character.", "Write whole characters.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from faas_toolkit.catalog.document import MAX_CHARS
+from faas_toolkit.catalog.bounds import MAX_CHARS
 from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.untrusted import printable

@@ -121,7 +121,7 @@ BROKEN = [
     (function('auth: {bearer: "${secret:whh}"}'), "functions.f.auth.bearer", 6, "no secret whh", "${secret:wh}"),
     (function('auth: {bearer: "${secret: wh}"}'), "functions.f.auth.bearer", 6, "not a reference", "without spaces"),
     (function('auth: {bearr: "${secret:wh}"}'), "functions.f.auth.bearr", 6, "no such key", "`bearer`"),
-    (function('auth: {standard_webhook: "${secret:aws_id}"}'), "functions.f.auth.standard_webhook", 6, "", ""),
+    (function('auth: {standard_webhook: "${secret:aws_id}"}'), "functions.f.auth.standard_webhook", 6, "whsec_", ""),
     (function("price: {currency: dollars}"), "functions.f.price.currency", 6, "does not have the form", "[A-Z]{3}"),
     (LAMBDA.format("{region: Ireland, name: f}", KEYS), "functions.f.target.region", 5, "does not have the form", "pattern"),
     (LAMBDA.format("{region: eu-west-1}", KEYS), "functions.f.target.name", 5, "missing", "`name: …`"),
@@ -260,7 +260,7 @@ LEAKY = [
 def test_no_finding_shows_a_part_of_a_secret(findings, text):
     told = "\n".join(map(str, findings(text, secrets={"s": VALUE})))
     assert told
-    assert not [VALUE[start : start + 6] for start in range(len(VALUE) - 5) if VALUE[start : start + 6] in told]
+    assert not [VALUE[start : start + 8] for start in range(len(VALUE) - 7) if VALUE[start : start + 8] in told]
 
 
 def test_no_finding_shows_a_literal_secret(findings):

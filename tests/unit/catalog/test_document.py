@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from faas_toolkit.catalog.document import MAX_CHARS, MAX_DEPTH, read_document
+from faas_toolkit.catalog.bounds import MAX_CHARS, MAX_DEPTH
+from faas_toolkit.catalog.document import read_document
 from faas_toolkit.catalog.findings import Mark
 from faas_toolkit.catalog.syntax import SyntaxProblem
 

@@ -187,6 +187,15 @@ def test_what_is_probably_not_meant_is_a_warning(load, role, path, words):
     assert warning.line == 3
 
 
+def test_functions_that_no_role_may_call_are_a_warning(load):
+    functions = 'functions: {f: {platform: http, target: {url: "https://x.example"}}}'
+    (warning,) = load(f"version: 1\n{functions}\n").warnings
+    assert (warning.path, warning.severity, warning.line) == ("functions", "warning", 2)
+    assert "functions: [f]" in warning.hint
+    for role in ("{allow: [function.call], functions: [f]}", '{allow: ["*"]}', '{allow: ["function.*"], functions: ["*"]}'):
+        assert load(f"version: 1\nroles: {{m: {role}}}\n{functions}\n").warnings == ()
+
+
 @pytest.mark.parametrize(
     "role",
     [
