@@ -61,6 +61,11 @@ class Runtime:
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
 
+    @property
+    def unusable(self) -> bool:
+        """Whether there is no catalog to answer from; `diagnose` still says why."""
+        return self.broken is not None and not self.stands_in
+
     def handle(self, call: Call) -> Answer:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
@@ -86,7 +91,7 @@ class Runtime:
     def _front(self, name: str) -> Proceed:
         from faas_toolkit.pipeline.front import compose
 
-        if self.broken is not None and not self.stands_in and name != DIAGNOSE:
+        if self.unusable and name != DIAGNOSE:
             return compose((self._audit,), self._refuse)
         return compose(self._policies, self._capability(name))
 

@@ -145,7 +145,7 @@ class Service:
     def _usable(self, settings: RuntimeSettings, workspace_id: str) -> _Kept:
         """The runtime of these settings, or one with the workspace's last good catalog where the configured one is broken."""
         kept = self._get((settings, ""))
-        if kept.runtime.broken is None:
+        if not kept.runtime.unusable:
             self._remember(workspace_id, kept.runtime.loaded)
             return kept
         last_good = self._last_good.get(workspace_id)
@@ -171,8 +171,13 @@ class Service:
         runtime = self._load(key[0])
         fresh_for = runtime.loaded.fresh_for
         fresh_until = None if fresh_for is None else now + max(fresh_for, _SHORTEST_FRESHNESS)
-        if old is not None and (runtime.broken is not None or runtime.loaded.hash == old.runtime.loaded.hash):
-            old.fresh_until = fresh_until or old.fresh_until
+        if runtime.broken is not None:
+            fresh_until = now + _SHORTEST_FRESHNESS  # what it was read from may be back soon
+        if old is not None and runtime.broken is not None:
+            usable = not old.runtime.unusable
+            runtime = Runtime(self._process, key[0], old.runtime.loaded, broken=runtime.broken, stands_in=usable)
+        elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
+            old.fresh_until = fresh_until
             return old
         if old is not None:
             self._retire(key)

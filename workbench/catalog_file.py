@@ -23,12 +23,7 @@ def secrets_of(text: str) -> list[str]:
 
 def findings(text: str) -> Sequence["CatalogFinding"]:
     """What is wrong, errors and warnings; every secret that the catalog refers to is taken to be there."""
-    from faas_toolkit.catalog.findings import CatalogInvalid
-    from faas_toolkit.catalog.load import load_catalog
+    from faas_toolkit.catalog.load import check_text
     from faas_toolkit.wiring import OPERATIONS
 
-    secrets = dict.fromkeys(secrets_of(text), "a-secret-of-the-settings")
-    try:
-        return load_catalog(text, secrets=secrets, environment={}, operations=frozenset(OPERATIONS)).warnings
-    except CatalogInvalid as invalid:
-        return invalid.findings
+    return check_text(text, secrets=None, operations=frozenset(OPERATIONS))

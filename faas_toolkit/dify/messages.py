@@ -33,6 +33,8 @@ def speakable(text: str) -> str:
 
 def _bounded(name: str, value: object) -> object:
     """The value, if it can be written as one line; a value that is too large is replaced by a note that says so."""
+    if value is None or isinstance(value, (bool, int, float)) or value in ("", {}, []):
+        return value
     written = json.dumps(value, ensure_ascii=False, default=str)
     size = len(written)
     if size > MAX_VARIABLE_CHARS:

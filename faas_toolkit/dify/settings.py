@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from faas_toolkit.core.errors import Failure, InvalidInput
-from faas_toolkit.core.schema import parse_json, require_clean_text
+from faas_toolkit.core.schema import require_clean_text
 from faas_toolkit.wiring import RuntimeSettings
 
 FIELDS = ("catalog", "secrets", "encryption_key", "identity_keys", "default_role")
 MAX_CATALOG_CHARS = 1_000_000
 _KEY_BYTES = 32
+_SECRETS_EXAMPLE = 'Example: {"hubspot": "the token", "erp_url": "…"}'
 
 
 class SettingInvalid(InvalidInput):
@@ -54,31 +55,24 @@ def _text(credentials: Mapping[str, str], name: str, max_chars: int) -> str:
 
 
 def _secrets(text: str) -> tuple[tuple[str, str], ...]:
+    """One mapping of texts, as JSON or flow YAML; an unquoted number in YAML means its digits."""
     if not text:
         return ()
-    value = _flow_mapping(text)
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        raise SettingInvalid("Setting 'secrets' must be one JSON object of texts.", hint='Example: {"hubspot": "the token"}')
-    return tuple(sorted((str(name), str(secret)) for name, secret in value.items()))
-
-
-def _flow_mapping(text: str) -> object:
-    try:
-        return parse_json(text, "Setting 'secrets'")
-    except InvalidInput:
-        return _flow_yaml(text)
-
-
-def _flow_yaml(text: str) -> object:
-    import yaml
+    from faas_toolkit.catalog.document import read_document
+    from faas_toolkit.catalog.syntax import SyntaxProblem
 
     try:
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        # from None: the parser's message quotes the text, and the text is secrets
-        raise SettingInvalid(
-            "Setting 'secrets' is neither JSON nor flow YAML.", hint='Example: {"hubspot": "the token", "erp_url": "…"}'
-        ) from None
+        document = read_document(text)
+    except SyntaxProblem:
+        # from None: the parser's message may quote the text, and the text is secrets
+        raise SettingInvalid("Setting 'secrets' is neither JSON nor flow YAML.", hint=_SECRETS_EXAMPLE) from None
+    value = document.value
+    if not isinstance(value, dict) or document.problems:
+        raise SettingInvalid("Setting 'secrets' must be one JSON object of texts, each name once.", hint=_SECRETS_EXAMPLE)
+    secrets = {name: document.written.get((name,), secret) for name, secret in value.items()}
+    if not all(isinstance(secret, str) for secret in secrets.values()):
+        raise SettingInvalid("Setting 'secrets' must be one JSON object of texts.", hint=_SECRETS_EXAMPLE)
+    return tuple(sorted((name, str(secret)) for name, secret in secrets.items()))
 
 
 def _encryption_key(text: str) -> bytes | None:

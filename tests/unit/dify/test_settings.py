@@ -22,6 +22,10 @@ def test_secrets_are_taken_as_json_and_as_flow_yaml(text):
     assert parse_settings({"secrets": text}).secrets == (("a", "one"), ("b", "two"))
 
 
+def test_an_unquoted_number_is_a_secret_with_just_these_digits():
+    assert parse_settings({"secrets": "{pin: 0123}"}).secrets == (("pin", "0123"),)
+
+
 def test_secrets_and_keys_do_not_show_in_a_representation():
     settings = parse_settings({"secrets": '{"a": "hidden value"}', "encryption_key": KEY, "identity_keys": "hidden too"})
     assert "hidden" not in repr(settings)
@@ -38,7 +42,8 @@ def test_the_first_encryption_key_is_the_one_in_use(written):
     [
         ({"secrets": "not json"}, "one JSON object"),
         ({"secrets": "[1]"}, "one JSON object"),
-        ({"secrets": '{"a": 1}'}, "object of texts"),
+        ({"secrets": '{"a": [1]}'}, "object of texts"),
+        ({"secrets": '{"a": "1", "a": "2"}'}, "each name once"),
         ({"secrets": "{a: b"}, "neither JSON nor flow YAML"),
         ({"encryption_key": "short"}, "32 bytes"),
         ({"encryption_key": "no base64 !!"}, "openssl rand"),

@@ -18,6 +18,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_crm_areas"),
         sa.UniqueConstraint("workspace", name="uq_crm_areas_workspace"),
     )
+    _make_companies_and_people()
+    _make_deals_tickets_and_activities()
+    op.create_table(
+        "crm_keys",
+        sa.Column("workspace", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(8), nullable=False),
+        sa.Column("value", sa.String(320), nullable=False),
+        sa.Column("entity", sa.String(8), nullable=False),
+        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("workspace", "kind", "value", "entity", "id", name="pk_crm_keys"),
+    )
+    op.create_index("ix_crm_keys_record", "crm_keys", ["workspace", "entity", "id"])
+
+
+def _make_companies_and_people() -> None:
     _rows(
         "crm_companies",
         sa.Column("also_known_as", sa.String(255)),
@@ -38,6 +53,9 @@ def upgrade() -> None:
         sa.Column("country", sa.String(100)),
         links=("company",),
     )
+
+
+def _make_deals_tickets_and_activities() -> None:
     _rows(
         "crm_deals",
         sa.Column("stage", sa.String(50)),
@@ -62,16 +80,6 @@ def upgrade() -> None:
         sa.Column("text", sa.Text),
         links=("company", "person", "deal", "ticket"),
     )
-    op.create_table(
-        "crm_keys",
-        sa.Column("workspace", sa.String(64), nullable=False),
-        sa.Column("kind", sa.String(8), nullable=False),
-        sa.Column("value", sa.String(320), nullable=False),
-        sa.Column("entity", sa.String(8), nullable=False),
-        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
-        sa.PrimaryKeyConstraint("workspace", "kind", "value", "entity", "id", name="pk_crm_keys"),
-    )
-    op.create_index("ix_crm_keys_record", "crm_keys", ["workspace", "entity", "id"])
 
 
 def _rows(name: str, *columns: sa.Column[object], links: tuple[str, ...] = ()) -> None:

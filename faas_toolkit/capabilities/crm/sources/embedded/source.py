@@ -9,6 +9,7 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     Connection,
     bindparam,
     func,
+    or_,
     select,
 )
 from sqlalchemy.exc import IntegrityError  # noqa: TID253 - same
@@ -38,7 +39,8 @@ _SAMPLE_LIFE = timedelta(days=30)
 _IDS_AT_ONCE = 5_000
 _SHOWN_CHOICES = 20
 
-_AREAS = select(AREAS).where(AREAS.c.workspace.in_([bindparam("workspace"), SAMPLE]))
+# Two comparisons and no IN: SQLAlchemy writes a list out anew on every call.
+_AREAS = select(AREAS).where(or_(AREAS.c.workspace == bindparam("workspace"), AREAS.c.workspace == SAMPLE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""The life of runtimes: shared, leased, renewed, and the last good catalog."""
+
+import pytest
+
+from faas_toolkit.core.call import Origin, Workspace
+from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.service import Request, Service, max_age_of
+from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
+from tests.fakes.clock import FakeClock
+from tests.fakes.host import FakeHost
+
+GOOD = '{"version": 1, "audit": {"write": "fast"}}'
+OTHER = '{"version": 1, "audit": {"write": "fast"}, "limits": [{"of": "requests", "limit": 900, "per": "60s", "by": ["user"]}]}'
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def process(clock, tmp_path):
+    environment = {"FAAS_TOOLKIT_DATA_DIR": str(tmp_path), "FAAS_TOOLKIT_CATALOG_DIR": str(tmp_path)}
+    return Process(clock=clock, offload=InlineOffload(), environment=environment, working_directory=tmp_path)
+
+
+@pytest.fixture
+def service(process):
+    service = Service(process)
+    yield service
+    service.close()
+    process.database.close()
+
+
+@pytest.fixture
+def ask(service):
+    def call(catalog, *, workspace="a", operation="workspace.diagnose", **arguments):
+        origin = Origin(workspace=Workspace(workspace * 32, b"k" * 32), surface="workflow", user_id="u", app_id="app")
+        request = Request(operation=operation_named(operation), arguments=arguments, origin=origin, host=FakeHost())
+        return service.run(RuntimeSettings(catalog=catalog), request)
+
+    return call
+
+
+def test_equal_settings_share_a_runtime_and_other_ones_do_not(ask):
+    one, same, other = ask(GOOD), ask(GOOD, workspace="b"), ask(OTHER)
+    assert one.meta["catalog"] == same.meta["catalog"]
+    assert one.meta["catalog"] != other.meta["catalog"]
+
+
+def test_a_broken_catalog_without_a_good_one_is_every_answer_but_diagnoses(ask):
+    refused = ask("{", operation="workspace.capabilities")
+    assert isinstance(refused.failure, Unavailable)
+    assert not refused.failure.retryable
+    told = ask("{", check="catalog")
+    assert told.failure is None
+    assert "error 1" in told.text
+
+
+def test_the_last_good_catalog_stays_in_force_for_its_own_workspace_only(ask):
+    good = ask(GOOD, operation="workspace.capabilities")
+    after = ask("{", operation="workspace.capabilities")
+    assert after.failure is None
+    assert after.meta["catalog"] == good.meta["catalog"]
+    assert "last good one" in after.meta["catalog_status"]
+    assert ask("{", workspace="b", operation="workspace.capabilities").failure is not None
+
+
+def test_diagnose_tells_what_is_wrong_while_the_last_good_one_is_in_force(ask):
+    ask(GOOD)
+    told = ask('{"version": 1, "functionz": {}}', check="catalog")
+    assert "functionz" in told.text
+
+
+def test_a_file_that_changes_is_read_anew_and_one_that_breaks_is_reported(ask, clock, tmp_path):
+    (tmp_path / "team.yaml").write_text(GOOD)
+    first = ask("file:team.yaml").meta
+    (tmp_path / "team.yaml").write_text(OTHER)
+    clock.advance(3_600)
+    second = ask("file:team.yaml").meta
+    assert second["catalog"] != first["catalog"]
+    (tmp_path / "team.yaml").write_text("{")
+    clock.advance(3_600)
+    third = ask("file:team.yaml")
+    assert third.failure is None
+    assert third.meta["catalog"] == second["catalog"]
+    assert "catalog_status" in third.meta
+    (tmp_path / "team.yaml").write_text(OTHER)
+    clock.advance(3_600)
+    assert "catalog_status" not in ask("file:team.yaml").meta
+
+
+def test_a_file_that_was_missing_is_found_when_it_is_there(ask, clock, tmp_path):
+    assert ask("file:late.yaml", operation="workspace.capabilities").failure is not None
+    (tmp_path / "late.yaml").write_text(GOOD)
+    clock.advance(60)
+    assert ask("file:late.yaml", operation="workspace.capabilities").failure is None
+
+
+def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
+    for number in range(70):
+        ask(GOOD.replace("}}", f', "keep": "{number + 1}d"}}}}'))
+    assert len(service._kept) == 64
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", 300.0),
+        ("max-age=60", 60.0),
+        ("public, max-age=10", 10.0),
+        ("no-store", 300.0),
+        ("max-age=x", 300.0),
+        ("max-age=" + "9" * 30, 300.0),
+    ],
+)
+def test_freshness_is_read_from_cache_control(header, seconds):
+    assert max_age_of(header) == seconds
