@@ -79,7 +79,8 @@ class Service:
         """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
         self._process.warm()
         clock = self._process.clock
-        record = Record(request_id=secrets.token_hex(8), started=clock.monotonic())
+        fresh = secrets.token_hex(16)
+        record = Record(request_id=fresh[:16], started=clock.monotonic())
         call = Call(
             operation=request.operation,
             arguments=request.arguments,
@@ -87,7 +88,7 @@ class Service:
             deadlines=Deadlines.start(clock),
             record=record,
             host=request.host,
-            trace_id=request.trace_id or secrets.token_hex(16),
+            trace_id=request.trace_id or fresh,
         )
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:

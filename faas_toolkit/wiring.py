@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,7 @@ LOADED_ON_FIRST_USE = (
 """What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
 
 
+@cache
 def load(path: str) -> Any:  # noqa: ANN401 - what stands behind a table's string is typed by its port
     """The attribute behind `"module:attribute"`."""
     module, _, attribute = path.partition(":")

@@ -18,8 +18,9 @@ MAX_VARIABLE_CHARS = 1_000_000
 def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
     """The messages of one reply, the text first."""
     yield tool.create_text_message(speakable(text))
-    for name, value in variables.items():
-        yield tool.create_variable_message(name, _bounded(name, value))
+    sendable = variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
+    for name, value in sendable.items():
+        yield tool.create_variable_message(name, value)
 
 
 def speakable(text: str) -> str:
@@ -31,10 +32,17 @@ def speakable(text: str) -> str:
     return text
 
 
+def _all_sendable(variables: Mapping[str, object]) -> bool:
+    """Whether every variable can go as it is, seen by writing all of them once: the usual case, and the cheapest look."""
+    written = json.dumps(dict(variables), ensure_ascii=False, default=str)
+    try:
+        return len(written.encode()) <= MAX_VARIABLE_CHARS
+    except UnicodeEncodeError:
+        return False
+
+
 def _bounded(name: str, value: object) -> object:
     """The value, if it can be written as one line; a value that is too large is replaced by a note that says so."""
-    if value is None or isinstance(value, (bool, int, float)) or value in ("", {}, []):
-        return value
     written = json.dumps(value, ensure_ascii=False, default=str)
     size = len(written)
     if size > MAX_VARIABLE_CHARS:

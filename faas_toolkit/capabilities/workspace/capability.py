@@ -10,6 +10,7 @@ from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.schema import nearest, printable
 
 NEVER_KEPT = Traits(fresh_for=0)
+_ALWAYS_TOLD = ("family", "name", "kind", "use", "description", "effects")
 
 
 class ListCapabilities:
@@ -83,10 +84,8 @@ class Diagnose:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    plain = asdict(entry)
-    if not entry.arguments:
-        del plain["arguments"]
-    return plain
+    plain: dict[str, object] = {name: getattr(entry, name) for name in _ALWAYS_TOLD}
+    return {**plain, "arguments": entry.arguments} if entry.arguments else plain
 
 
 def _identity(call: Call) -> Iterator[Finding]:
