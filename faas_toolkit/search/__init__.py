@@ -1,1 +1,1 @@
-"""How text becomes terms, how terms are found, how lists of hits become one: shared by customers and documents."""
+"""How text becomes terms, how terms are found, how alike two names are: shared by customers and documents."""

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from faas_toolkit.search.analysis import terms
-from faas_toolkit.search.fusion import reciprocal_rank
 from faas_toolkit.search.text_index import TextIndex
 
 
@@ -83,8 +82,3 @@ def test_a_query_of_thousands_of_terms_is_answered(index, connection):
 def test_a_document_number_out_of_range_is_refused(index, connection):
     with pytest.raises(ValueError, match="out of range"):
         index.add(connection, 1, [(1 << 40, {"name": ["a"]})])
-
-
-def test_what_stands_high_in_both_lists_stands_first():
-    assert reciprocal_rank([["a", "b", "c"], ["b", "d"]]) == ["b", "a", "d", "c"]
-    assert reciprocal_rank([]) == []

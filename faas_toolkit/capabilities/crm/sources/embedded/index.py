@@ -16,7 +16,7 @@ WORDS = TextIndex(
     "crm_words_1",
     {"name": 10, "alias": 8, "sound": 6, "contact": 4, "company": 3, "person": 3, "subject": 2, "detail": 1},
 )
-GRAMS = TextIndex("crm_grams_1", {"name": 1, "alias": 1})
+GRAMS = TextIndex("crm_grams_1", {"name": 1, "alias": 1, "place": 1})
 """Trigrams of names, for those that were typed wrong."""
 
 _ID_BITS = 36
@@ -31,6 +31,7 @@ _COLUMN_FIELDS: Mapping[str, tuple[str, ...]] = {
     "company": ("company",),
     "person": ("person",),
     "subject": ("name",),
+    "place": ("city",),
     "detail": ("title", "industry", "city", "country", "stage", "status", "priority", "kind", "text"),
 }
 _KIND_FIELDS: Mapping[Kind, tuple[str, ...]] = {
@@ -122,6 +123,7 @@ def grams_of(entity: Entity, values: Mapping[str, object]) -> dict[str, list[str
     return {
         "name": trigrams(" ".join([name, *dict.fromkeys(_sounds(name))])),
         "alias": trigrams(str(values.get("also_known_as") or "")),
+        "place": trigrams(str(values.get("city") or "")),
     }
 
 

@@ -1,0 +1,177 @@
+"""The embedded store on real files: what it costs, what it does when the file is locked, damaged or missing, and big records."""
+
+import sqlite3
+
+import gevent
+import pytest
+
+from faas_toolkit.capabilities.crm.fields import ENTITIES
+from faas_toolkit.capabilities.crm.port import Strength
+from faas_toolkit.capabilities.crm.sources.embedded.writing import Draft
+from faas_toolkit.core.errors import Unavailable
+from tests.fakes.crm import ACME, Lookups, Store, ids
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "crm.sqlite")
+    yield store
+    store.database.close()
+
+
+def assert_safe(failure, path):
+    said = failure.as_text()
+    assert str(path) not in said
+    assert "sqlite" not in said.lower()
+    assert "Traceback" not in said
+
+
+def test_a_garbage_file_is_unavailable_and_says_what_to_do(tmp_path):
+    path = tmp_path / "crm.sqlite"
+    path.write_bytes(b"this is not a database" * 500)
+    with pytest.raises(Unavailable) as caught:
+        Store(path).find("acme")
+    assert_safe(caught.value, tmp_path)
+    assert caught.value.hint
+
+
+def test_a_locked_file_is_unavailable_and_works_again_when_it_is_free(store):
+    store.database.read(lambda connection: None)
+    lock = sqlite3.connect(store.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as caught:
+        store.find("acme")  # would make the sample
+    assert caught.value.retryable
+    assert_safe(caught.value, store.path.parent)
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert store.find("Maria Silva").total
+
+
+def test_reading_goes_on_while_another_process_writes(store):
+    store.add()
+    lock = sqlite3.connect(store.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    assert ids(store.find("person:1")) == ["person:1"]
+    lock.execute("ROLLBACK")
+    lock.close()
+
+
+def test_a_file_damaged_while_in_use_is_unavailable(store):
+    store.add()
+    store.database.close()
+    content = store.path.read_bytes()
+    store.path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    for query in ("acme", "person:1", "maria.silva@acme.example"):
+        with pytest.raises(Unavailable) as caught:
+            store.find(query)
+        assert_safe(caught.value, store.path.parent)
+
+
+def test_a_store_that_fails_leaves_the_inventory_and_the_traits_standing(tmp_path):
+    path = tmp_path / "crm.sqlite"
+    path.write_bytes(b"garbage" * 1_000)
+    lookups = Lookups(main=Store(path).source)
+    call = lookups.call(query="acme")
+    assert not lookups.capability.traits(call).cacheable
+    (finding,) = lookups.capability.findings(call)
+    assert (finding.status, finding.item) == ("failed", "crm:main")
+    assert str(tmp_path) not in finding.text + finding.repair
+
+
+def test_greenlets_that_start_at_once_get_one_sample(store):
+    jobs = [gevent.spawn(store.find, "Maria Silva", workspace=f"w{n}") for n in range(8)]
+    gevent.joinall(jobs, raise_error=True)
+    assert {job.value.version for job in jobs} == {"1.1"}
+    assert len({tuple(ids(job.value)) for job in jobs}) == 1
+
+
+def test_one_lookup_is_one_hop_to_the_database(store, monkeypatch):
+    store.add()
+    hops = []
+    read = store.database.read
+    monkeypatch.setattr(store.database, "read", lambda work: hops.append(work) or read(work))
+    store.find("maria silva", include=frozenset({"deals", "tickets", "company"}))
+    assert len(hops) == 1
+
+
+def test_a_lookup_needs_few_statements(store):
+    from sqlalchemy import event
+
+    store.add()
+    statements = []
+    store.database.read(
+        lambda connection: event.listen(
+            connection.engine, "before_cursor_execute", lambda c, cursor, statement, *rest: statements.append(statement)
+        )
+    )
+    store.find("maria silva", entities=("person",))
+    assert len(statements) <= 12, statements
+
+
+def test_a_record_stored_again_takes_the_place_of_the_old_one(store):
+    store.add()
+    store.add("w1", [Draft("person", 1, {"name": "Renamed Person", "email": "new@acme.example"})])
+    assert store.find("maria.silva@acme.example", entities=("person",)).best != Strength.KEY
+    assert ids(store.find("new@acme.example")) == ["person:1"]
+    assert ids(store.find("renamed person")) == ["person:1"]
+    assert ids(store.find("maria silva", entities=("person",))) == ["person:2"]
+
+
+def test_a_link_to_nothing_is_left_out(store):
+    store.add("w1", [Draft("deal", 1, {"name": "Lonely", "open": True, "company": 99})])
+    record = store.find("deal:1", include=frozenset({"company", "people"})).records[0]
+    assert "company" not in record.values
+    assert record.related["company"].total == 0
+
+
+def test_large_texts_are_stored_found_and_cut_to_the_size_of_a_variable(store):
+    text = "Über die Roboter 机器人 " * 20_000
+    store.add(
+        "w1", [Draft("activity", n, {"name": "Note", "kind": "note", "date": "2026-11-01", "text": text}) for n in range(1, 21)]
+    )
+    answer = Lookups(main=store.source)(query="roboter 机器", limit=50)
+    assert answer.variables["total"] == 20
+    assert len(answer.variables["records"]) == 20
+    assert any("cut to" in notice for notice in answer.notices)
+
+
+def test_listing_pages_through_every_entity_in_order(store):
+    store.add()
+    whole = ids(store.find(filters={"name": {"empty": False}}, limit=50))
+    pages = [ids(store.find(filters={"name": {"empty": False}}, limit=3, offset=offset)) for offset in range(0, 15, 3)]
+    assert [each for page in pages for each in page] == whole
+    assert len(whole) == len(ACME)
+    assert [entity for entity in ENTITIES if any(each.startswith(entity) for each in whole)] == list(ENTITIES)
+
+
+def test_a_value_that_no_record_has_is_answered_by_those_that_exist(store):
+    store.add()
+    found = store.find(filters={"stage": "wonn"})
+    assert found.total == 0
+    assert found.notices == ("stage of a deal is one of proposal, won.",)
+
+
+@pytest.mark.parametrize(
+    ("query", "entities", "rivals"),
+    [
+        ("maria silva", ENTITIES, 2),
+        ("maria silva ceo", ENTITIES, 0),
+        ("maria", ENTITIES, 2),
+        ("joao conceicao", ENTITIES, 1),
+        ("acme ltd", ENTITIES, 1),
+        ("person:1 person:2", ENTITIES, 0),
+        ("zztrading.com.br", ("person",), 0),
+        ("maria.silva@acme.example", ENTITIES, 1),
+        ("renewal", ENTITIES, 0),
+    ],
+)
+def test_only_people_or_companies_that_a_name_fits_alike_are_rivals(store, query, entities, rivals):
+    store.add()
+    assert store.find(query, entities=entities).rivals == rivals
+    assert store.find(query, entities=entities, limit=1, offset=1).rivals == rivals
+
+
+def test_a_homophone_in_a_note_does_not_hide_the_person(store):
+    store.add("w1", [*ACME, Draft("activity", 9, {"name": "Note", "kind": "note", "text": "张玮 called"})])
+    assert ids(store.find("张玮")) == ["activity:9", "person:3"]
