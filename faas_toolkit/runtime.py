@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from faas_toolkit import diagnosis
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Inventory
-from faas_toolkit.core.operation import Capability, Operation, Policy, Presenter, Proceed, Traits
+from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
 from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Throttled
-from faas_toolkit.core.operation import Proceed
 from faas_toolkit.core.outbound import LimitLine
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.gate_refusal import describe, seconds

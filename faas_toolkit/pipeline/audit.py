@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
-from faas_toolkit.core.operation import Proceed
 from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.audit_row import KeptArguments, RowWriter

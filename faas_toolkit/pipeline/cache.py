@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import digest
+from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Cancelled, Failure
-from faas_toolkit.core.operation import Proceed, Traits
+from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.cached_answer import decode_answer, encode_answer
 from faas_toolkit.pipeline.flights import Flight, Flights

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call, Caller
+from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import (
     BadResponse,
     Blocked,
@@ -23,7 +24,6 @@ from faas_toolkit.core.errors import (
     TimeoutUnknown,
     Unavailable,
 )
-from faas_toolkit.core.operation import InvokeFunction, Proceed
 from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
 

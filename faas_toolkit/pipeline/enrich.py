@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import BadResponse, Failure
-from faas_toolkit.core.operation import InvokeFunction, Proceed
 from faas_toolkit.core.schema import json_size, require_clean_value
 from faas_toolkit.core.stream import Stream
 

@@ -1,8 +1,8 @@
 """The front: every policy once per call, in an order that is a decision and not a setting."""
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.chain import Policy, Proceed
 from faas_toolkit.core.errors import Internal
-from faas_toolkit.core.operation import Policy, Proceed
 from faas_toolkit.core.stream import Stream
 
 FRONT_ORDER = (

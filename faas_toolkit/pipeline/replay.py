@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.canonical import digest
+from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import (
     Blocked,
     Failure,
@@ -20,7 +21,7 @@ from faas_toolkit.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from faas_toolkit.core.operation import Effects, Proceed
+from faas_toolkit.core.operation import Effects
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.cached_answer import answer_as_dict, answer_from_dict, failure_from_dict
 from faas_toolkit.pipeline.flights import Flights

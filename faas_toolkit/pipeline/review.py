@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Blocked, Failure, InvalidInput, NotFound
-from faas_toolkit.core.operation import Proceed
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.masking import Masker
 from faas_toolkit.pipeline.refusals import Refusals
