@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity
@@ -68,6 +69,7 @@ def documents_of(entities: Iterable[Entity]) -> tuple[int, int]:
     return min(places) << _ID_BITS, ((max(places) + 1) << _ID_BITS) - 1
 
 
+@lru_cache(maxsize=256)
 def visible_columns(entity: Entity, hidden: frozenset[str]) -> tuple[str, ...]:
     """The columns of the index that may be searched for this entity."""
     return tuple(column for column, fields in _COLUMN_FIELDS.items() if not _hides(entity, fields, hidden))

@@ -5,7 +5,7 @@ names resemble the query in writing or sound, the words a record holds, and the 
 matches.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -54,7 +54,7 @@ _FUZZY_KINDS: tuple[Kind, ...] = ("name", "alias", "sound")
 
 _BY_VALUE = select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
     KEYS.c.workspace == bindparam("workspace"),
-    KEYS.c.kind == bindparam("kind"),
+    KEYS.c.kind.in_(bindparam("kinds", expanding=True)),
     KEYS.c.value.in_(bindparam("values", expanding=True)),
 )
 _BY_BEGINNING = select(KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
@@ -102,10 +102,9 @@ class Matcher:
         matches.add(self._keys(), Strength.KEY)
         if matches.strengths:
             return matches
-        matches.add(self._by_value("name", name_keys_of_query(self.query)), Strength.NAME)
-        matches.add(self._by_value("alias", name_keys_of_query(self.query)), Strength.NAME)
-        if not has_han(self.query.text):
-            matches.add(self._by_value("sound", sounds_of_query(self.query)), Strength.SOUND)
+        matches.add(self._keyed["name"], Strength.NAME)
+        matches.add(self._keyed["alias"], Strength.NAME)
+        matches.add(self._keyed["sound"], Strength.SOUND)
         matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, MOST_MATCHES), Strength.NAME_WORDS)
         matches.add(self._words(self.query.required, "all", _WORD_COLUMNS, MOST_MATCHES), Strength.WORDS)
         return matches
@@ -132,12 +131,11 @@ class Matcher:
         return [(entity, int(key)) for entity, key in known if entity in self.lookup.entities]
 
     def _keys(self) -> list[Ref]:
-        refs = self._by_value("email", self.query.emails)
+        refs = self._keyed["email"]
         if not refs and self.query.phone:
             refs = self._phone()
-        if not refs and self.query.domain:
-            companies_first = self._by_value("domain", [self.query.domain])
-            refs = sorted(companies_first, key=lambda ref: (ref[0] != "company", ENTITIES.index(ref[0]), ref[1]))
+        if not refs:
+            refs = sorted(self._keyed["domain"], key=lambda ref: ref[0] != "company")
         return refs
 
     def _phone(self) -> list[Ref]:
@@ -151,12 +149,29 @@ class Matcher:
         exact_first = sorted(found, key=lambda row: (row[0] != digits[::-1], ENTITIES.index(row[1]), row[2]))
         return self._allowed("phone", [(entity, number) for _, entity, number in exact_first])
 
-    def _by_value(self, kind: Kind, values: Sequence[str]) -> list[Ref]:
-        if not values:
-            return []
-        parameters = {"workspace": self.workspace, "kind": kind, "values": [value[:320] for value in values]}
-        refs = [(row.entity, row.id) for row in self.connection.execute(_BY_VALUE, parameters)]
-        return self._allowed(kind, sorted(refs, key=lambda ref: (ENTITIES.index(ref[0]), ref[1])))
+    @cached_property
+    def _keyed(self) -> dict[Kind, list[Ref]]:
+        """The records that have one of the query's keys, by the key's kind; read at once."""
+        names = name_keys_of_query(self.query)
+        return self._by_value(
+            {
+                "email": self.query.emails,
+                "domain": (self.query.domain,) if self.query.domain else (),
+                "name": names,
+                "alias": names,
+                "sound": () if has_han(self.query.text) else sounds_of_query(self.query),
+            }
+        )
+
+    def _by_value(self, wanted: Mapping[Kind, Sequence[str]]) -> dict[Kind, list[Ref]]:
+        values = sorted({value[:320] for each in wanted.values() for value in each})
+        parameters = {"workspace": self.workspace, "kinds": list(wanted), "values": values}
+        rows = self.connection.execute(_BY_VALUE, parameters).all() if values else ()
+        found: dict[Kind, list[Ref]] = {}
+        for kind, asked in wanted.items():
+            refs = [(row.entity, row.id) for row in rows if row.kind == kind and row.value in {value[:320] for value in asked}]
+            found[kind] = self._allowed(kind, sorted(refs, key=lambda ref: (ENTITIES.index(ref[0]), ref[1])))
+        return found
 
     def _allowed(self, kind: Kind, refs: Iterable[Ref]) -> list[Ref]:
         entities = {entity for entity in self.lookup.entities if visible_kind(kind, entity, self.lookup.hidden)}
@@ -214,7 +229,7 @@ class Matcher:
         if not has_han(self.query.text):
             return []
         joined = "".join(self.query.words)
-        refs = self._by_value("sound", ["".join(reading) for reading in readings(joined)])
+        refs = self._by_value({"sound": ["".join(reading) for reading in readings(joined)]})["sound"]
         return [ref for ref, _ in self._by_likeness(refs)]
 
     def _by_likeness(self, refs: Sequence[Ref]) -> list[tuple[Ref, float]]:
