@@ -119,7 +119,7 @@ def test_a_slow_function_is_given_up_at_the_deadline_and_may_have_run(address):
     with pytest.raises(Failure) as caught:
         platform(address).invoke(invocation, Deadline.after(SystemClock(), 0.5))
     assert (caught.value.kind, caught.value.not_executed) == ("timeout_unknown", False)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 2.5
 
 
 def test_a_sign_of_life_runs_nothing(address):

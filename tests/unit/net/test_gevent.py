@@ -43,7 +43,7 @@ with serving(answer) as server:
         started = time.monotonic()
         asked = [gevent.spawn(ask, sender, server.port, 5) for _ in range(32)]
         assert [each.get() for each in asked] == [1] * 32
-        assert time.monotonic() - started < 1.0, time.monotonic() - started
+        assert time.monotonic() - started < 5.0, time.monotonic() - started
     assert server.connections == 32, server.connections
 
 with serving(drip_headers) as server:
@@ -54,7 +54,7 @@ with serving(drip_headers) as server:
         pass
     else:
         raise AssertionError("no timeout")
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 2.0
 print("cooperative")
 """
 

@@ -159,8 +159,8 @@ def pause_after_first_byte(exchange):
 @pytest.mark.parametrize("script", [drip, drip_chunks, drip_inside_one_chunk, drip_until_close, pause_after_first_byte])
 def test_a_slow_drip_ends_at_the_deadline(script):
     started = time.monotonic()
-    assert isinstance(outcome(script, seconds=0.4), TimeoutUnknown)
-    assert time.monotonic() - started < 0.65
+    assert isinstance(outcome(script, seconds=1.0), TimeoutUnknown)
+    assert time.monotonic() - started < 1.8  # twice the deadline would be the fault
 
 
 def cut_before_answer(exchange):
