@@ -20,6 +20,7 @@ from faas_toolkit.state.private_file import make_private
 
 MAX_BYTES = 256_000_000
 _REST_SECONDS = 30.0
+_OPENING_TRIES = 10
 _SCHEMA = """
 PRAGMA busy_timeout=500;
 PRAGMA journal_mode=WAL;
@@ -119,7 +120,7 @@ class DiskCache:
         make_private(self._path)
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
-            connection.executescript(_SCHEMA)
+            _prepare(connection)
         except sqlite3.Error as error:
             connection.close()
             self._delete_if_damaged(error)
@@ -137,3 +138,18 @@ class DiskCache:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 Path(f"{self._path}{ending}").unlink()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for tries_left in reversed(range(_OPENING_TRIES)):
+        try:
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            if not tries_left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            # Changing a new file to WAL does not wait while another process does the same; beginning to write does.
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        else:
+            return
