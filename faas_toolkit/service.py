@@ -100,9 +100,9 @@ class Service:
             return Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=answer.variables,
+                variables=runtime.redact.value(answer.variables),
                 source=answer.source,
-                added=answer.added,
+                added=runtime.redact.value(answer.added),
             )
 
     def check(self, settings: RuntimeSettings) -> None:

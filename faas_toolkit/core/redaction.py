@@ -6,7 +6,8 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import cast
 from urllib.parse import quote, quote_plus
 
 from faas_toolkit.core.detectors import DETECTORS, Found, find_emails, find_phones
@@ -41,6 +42,19 @@ class SecretRedactor:
     def __call__(self, text: str) -> str:
         """The text without any secret."""
         return self._pattern.sub(SECRET_MARK, text) if self._pattern else text
+
+    def value[T](self, value: T) -> T:
+        """The value with no secret in any text inside it, keys included; the same object where there are no secrets."""
+        return cast("T", self._within(value)) if self._pattern else value
+
+    def _within(self, value: object) -> object:
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {self._within(key): self._within(inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._within(inner) for inner in value]
+        return value
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

@@ -160,6 +160,17 @@ def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, k
 
 
 @pytest.mark.parametrize("surface", SURFACES)
+def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog, surface):
+    token = "".join(reversed("the-bearer-of-this-test"))
+    function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
+    using = {"catalog": json.dumps({**catalog, "functions": {"garbage": function}}), "secrets": json.dumps({"token": token})}
+    seen = ask(surface, "function_call", {"function": "garbage", "arguments": '{"kind": "echo"}'}, workspace="echo", using=using)
+    assert not seen.failed, seen.text
+    assert "[secret]" in seen.text
+    assert token not in seen.text + json.dumps(seen.variables)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("tool", [name for name in RIGHT if name != "diagnose"])
 @pytest.mark.parametrize(
     ("broken", "taught"),

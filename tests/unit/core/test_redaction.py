@@ -105,3 +105,9 @@ def test_what_is_masked_keeps_its_length_of_words_and_shows_no_more(text):
 def test_every_detector_is_named_as_its_findings_are():
     for name in DETECTORS:
         assert {found.detector for found in DETECTORS[name]("abc@example.com 138-1234-5678", "")} == {name}
+
+
+def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes():
+    value = {"a": ["x hidden-value y", {"hidden-value": 1}], "n": 3, "none": None}
+    assert SecretRedactor(["hidden-value"]).value(value) == {"a": ["x [secret] y", {"[secret]": 1}], "n": 3, "none": None}
+    assert SecretRedactor([]).value(value) is value

@@ -14,6 +14,8 @@ def garbage(request):
         "surrogate": ('{"a": "\\ud800"}', 200, {"Content-Type": "application/json"}),
         "empty": ("", 200, {}),
     }
+    if kind == "echo":
+        return {"you sent": request.headers.get("Authorization", ""), request.headers.get("Authorization", ""): 1}
     if kind == "raises":
         raise RuntimeError("the function's own bug, with a secret path /srv/private")
     return answers.get(kind, ('{"fine": true}', 200, {"Content-Type": "application/json"}))
