@@ -39,12 +39,10 @@ class DifyStorage:
             return self._storage.get(key)
         except Exception:  # noqa: BLE001 - the SDK raises bare Exception for everything, a missing key included
             try:
-                found = self._storage.exist(key)
+                # Another call may have stored it since: then it is there to be read now.
+                return self._storage.get(key) if self._storage.exist(key) else None
             except Exception as error:
                 raise _unavailable() from error
-        if found:
-            raise _unavailable()
-        return None
 
     def set(self, key: str, value: bytes) -> None:
         """Stores the value.

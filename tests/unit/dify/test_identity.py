@@ -121,3 +121,12 @@ def test_a_missing_key_of_the_sdk_is_none_and_a_failing_store_is_unavailable():
         storage.get("k")
     with pytest.raises(Unavailable):
         storage.set("k", b"v")
+
+
+def test_a_key_that_another_call_stores_between_two_looks_is_read():
+    class StoredMeanwhile(SdkStorage):
+        def exist(self, key):
+            self.values[key] = b"theirs"
+            return True
+
+    assert DifyStorage(StoredMeanwhile()).get("k") == b"theirs"
