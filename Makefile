@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test lint fmt types imports unit bench ministack clean
+.PHONY: help dev demo test lint fmt types imports unit bench package ministack clean
 
 # The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
@@ -58,6 +58,9 @@ ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS 
 bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
+
+package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it
+	$(BIN)/python -m workbench package
 
 clean: ## Removes caches and what tests left; keeps the environments
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist

@@ -16,6 +16,7 @@ from workbench import catalog_file, report
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, PluginHost
 from workbench.openai_models import ModelServer
+from workbench.package import command
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
 
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("action", choices=("check", "encode"))
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
+
+    command.add_options(commands.add_parser("package", help="write the .difypkg, check it, and start what is in it"))
 
     demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
