@@ -59,8 +59,10 @@ bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
 
-package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it
-	$(BIN)/python -m workbench package
+# A private package, with a typed tool for each function of a catalog: make package CATALOG=file NAME=name [AUTHOR=author] [VERSION=1.2.3]
+package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it (CATALOG=file NAME=name: a private one)
+	$(BIN)/python -m workbench package \
+		$(if $(CATALOG),--catalog "$(CATALOG)" --name "$(NAME)" --author "$(AUTHOR)" --version "$(VERSION)")
 
 clean: ## Removes caches and what tests left; keeps the environments
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist

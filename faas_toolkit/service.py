@@ -188,17 +188,18 @@ class Service:
         from faas_toolkit.catalog.findings import CatalogInvalid
         from faas_toolkit.catalog.load import load_catalog
 
-        def loaded(text: str) -> "LoadedCatalog":
+        def loaded(text: str, packaged: str = "") -> "LoadedCatalog":
             return load_catalog(
                 text,
                 secrets=dict(settings.secrets),
                 environment=self._process.environment,
                 operations=frozenset(OPERATIONS),
                 fetch=self._fetch,
+                packaged=packaged,
             )
 
         try:
-            return Runtime(self._process, settings, loaded(settings.catalog))
+            return Runtime(self._process, settings, loaded(settings.catalog, self._process.packaged_catalog))
         except CatalogInvalid as broken:
             return Runtime(self._process, settings, loaded(""), broken=broken)
 

@@ -7,12 +7,39 @@ if TYPE_CHECKING:
     from dify_plugin import Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
 
+_SAME_NAMES: Mapping[str, str] = {}
+
 
 def run(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
     """Answers one invocation of a tool; raises only the SDK's classes, where a workflow node must fail."""
     from faas_toolkit.dify import invocation
 
     yield from invocation.answer(tool, operation_name, parameters)
+
+
+def run_function(
+    tool: "Tool",
+    function: str,
+    parameters: Mapping[str, object],
+    *,
+    json: tuple[str, ...] = (),
+    renamed: Mapping[str, str] = _SAME_NAMES,
+) -> Iterator["ToolInvokeMessage"]:
+    """Answers one invocation of a typed tool: `function.call` of this function, each parameter one argument.
+
+    Args:
+        tool: what Dify made for this invocation.
+        function: its name in the catalog.
+        parameters: what Dify handed over.
+        json: the parameters that hold their argument as JSON.
+        renamed: parameters whose argument has another name.
+    """
+    from faas_toolkit.dify import invocation, typed
+
+    def arguments(given: Mapping[str, object]) -> Mapping[str, object]:
+        return typed.function_call(function, given, json=json, renamed=renamed)
+
+    yield from invocation.answer(tool, "function.call", parameters, arguments)
 
 
 def validate(credentials: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ The one place that catches everything. An exception's traceback would reach the 
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+type Arguments = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""From the parameters that Dify hands over to the operation's arguments; raises a `Failure`."""
+
 _ON_ERROR = ("auto", "fail", "return")
 
 
@@ -36,7 +39,14 @@ class Reply:
     failure: Failure | None = None
 
 
-def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
+def parameters_as_they_are(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """The operation's arguments are the parameters, without those that are the adapter's own."""
+    return {name: value for name, value in parameters.items() if name not in ADAPTER_PARAMETERS}
+
+
+def answer(
+    tool: "Tool", operation_name: str, parameters: Mapping[str, object], arguments: Arguments = parameters_as_they_are
+) -> Iterator["ToolInvokeMessage"]:
     """Answers one invocation of a tool.
 
     Raises:
@@ -44,17 +54,17 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    failure, rendered = _caught(tool, operation, parameters, surface)
+    failure, rendered = _caught(tool, operation, parameters, arguments, surface)
     if failure is not None and _fails_node(parameters.get("on_error"), surface):
         raise _invoke_error(failure) from None
     yield from rendered
 
 
 def _caught(
-    tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
 ) -> tuple[Failure | None, list["ToolInvokeMessage"]]:
     try:
-        reply = _governed(tool, operation, parameters, surface)
+        reply = _governed(tool, operation, parameters, arguments, surface)
         return reply.failure, list(messages.render(tool, reply.text, reply.variables))
     except Failure as failure:
         reply = failed(operation, failure, {}, surface)
@@ -64,7 +74,9 @@ def _caught(
     return reply.failure, list(messages.render(tool, reply.text, reply.variables))
 
 
-def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _governed(
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
+) -> Reply:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
     host = DifyHost(tool.session.storage)
@@ -74,7 +86,7 @@ def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, objec
         configured,
         Request(
             operation=operation,
-            arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
+            arguments=arguments(parameters),
             origin=_origin(tool, parameters, workspace, surface),
             host=host,
         ),

@@ -104,6 +104,19 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
     assert len(service._kept) == 64
 
 
+def test_a_packaged_catalog_is_in_force_where_the_setting_is_empty_and_the_setting_wins(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text(OTHER)
+    assert ask("").meta["catalog"] == ask(OTHER).meta["catalog"] != ask(GOOD).meta["catalog"]
+    assert "package, " in ask("", check="catalog").text
+
+
+def test_a_packaged_catalog_that_lacks_its_secret_is_told_and_never_replaced_by_the_default(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text('{"version": 1, "review": {"refuse": [{"words": "${secret:list}"}]}}')
+    refused = ask("", operation="workspace.capabilities")
+    assert "list" in refused.failure.message
+    assert ask(GOOD, workspace="b", operation="workspace.capabilities").failure is None
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [

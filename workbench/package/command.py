@@ -8,8 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from faas_toolkit.wiring import PACKAGED_CATALOG
+from workbench import catalog_file
 from workbench.package import checks, packing, start
 from workbench.package.contents import Package, Problem
+from workbench.package.private import assembly
 from workbench.package.rules.code import disclosures
 
 DIST = packing.PROJECT / "dist"
@@ -18,21 +21,27 @@ DIST = packing.PROJECT / "dist"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("--output", type=Path, default=DIST, metavar="DIR", help="where the package goes (default: dist/)")
+    parser.add_argument("--catalog", type=Path, metavar="FILE", help="make a private package: a typed tool for each function")
+    parser.add_argument("--name", default="", help="the private plugin's name, for example acme_functions")
+    parser.add_argument("--author", default="", help="its author (default: as the public one)")
+    parser.add_argument("--version", default="", help="its version (default: as the public one)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Writes the package and reports; 1 where something is wrong, and then no package is left behind."""
     try:
-        files = _public()
-    except packing.CannotPack as refusal:
+        files = _files(options)
+    except (packing.CannotPack, assembly.CannotBuild) as refusal:
         console.print(str(refusal), style="red", markup=False)
         return 2
     identity = Package(files).manifest
     target = options.output / f"{identity.get('name')}-{identity.get('version')}.difypkg"
     packing.write_package(target, files)
     package = Package.open(target)
-    findings = [*_of_the_folder(), *checks.check(package)]
+    private = options.catalog is not None
+    findings = [*_of_the_folder(), *checks.check(package, private=private)]
+    findings += _doubts(package.text(PACKAGED_CATALOG)) if private else []
     broken = any(finding.severity == "error" for finding in findings)
     if not broken:
         with start.unpacked(target) as folder:
@@ -40,8 +49,30 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return _report(console, target, package, findings)
 
 
-def _public() -> Mapping[str, bytes]:
-    return packing.read_files()
+def _files(options: argparse.Namespace) -> Mapping[str, bytes]:
+    public = packing.read_files()
+    if options.catalog is None:
+        return public
+    if not options.name:
+        raise assembly.CannotBuild("A private package needs a name: --name acme_functions (make package CATALOG=… NAME=…).")
+    identity = assembly.Identity(options.name, options.author, options.version)
+    return assembly.private_files(public, _catalog(options.catalog), identity)
+
+
+def _catalog(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise assembly.CannotBuild(f"There is no catalog in UTF-8 at {path}. functions/samples/catalog.yaml is one.") from error
+
+
+def _doubts(catalog: str) -> list[checks.Finding]:
+    """What `catalog check` warns of, such as functions that no role may call."""
+    doubtful = [finding for finding in catalog_file.findings(catalog) if finding.severity == "warning"]
+    return [
+        checks.Finding("catalog", "warning", Problem(f"the catalog: {finding.path}", finding.message, finding.hint))
+        for finding in doubtful
+    ]
 
 
 def _of_the_folder() -> list[checks.Finding]:
@@ -69,5 +100,7 @@ def _report(console: Console, target: Path, package: Package, findings: list[che
         f"[bold green]{escape(str(target))}[/] {len(package.files)} files, {package.packed_bytes:,} bytes ({unpacked:,} unpacked)"
     )
     console.print(f"sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}", style="dim")
-    console.print(f"To disclose in a pull request: {', '.join(disclosures(package))}.", style="dim", markup=False)
+    names = ", ".join(path.removeprefix("tools/").removesuffix(".yaml") for path in package.tools)
+    console.print(f"Tools: {names}", markup=False)
+    console.print(f"A pull request to the marketplace discloses: {', '.join(disclosures(package))}.", style="dim", markup=False)
     return 0

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from faas_toolkit.wiring import PACKAGED_CATALOG
 from workbench.package.contents import Package, Problem, at
 from workbench.package.packing import ALLOWED
-
-PACKAGED_CATALOG = "packaged_catalog.yaml"
-"""The catalog of a private package; `faas_toolkit.service` reads it where the setting `catalog` is empty."""
 
 MAX_BYTES = 15 * 1024 * 1024
 """Dify's own default for an upload; the daemon and the marketplace would take 50 MB."""
