@@ -16,7 +16,6 @@ from workbench import catalog_file, report
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, PluginHost
 from workbench.openai_models import ModelServer
-from workbench.package import command
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
 
@@ -68,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
 
-    command.add_options(commands.add_parser("package", help="write the .difypkg, check it, and start what is in it"))
+    package = commands.add_parser("package", help="write the .difypkg, check it, and start what is in it")
+    package.add_argument("--output", type=Path, default=PROJECT / "dist", metavar="DIR", help="where it goes (default: dist/)")
+    package.add_argument("--catalog", type=Path, metavar="FILE", help="make a private package: a typed tool for each function")
+    package.add_argument("--name", default="", help="the private plugin's name, for example acme_functions")
+    package.add_argument("--author", default="", help="its author (default: as the public one)")
+    package.add_argument("--version", default="", help="its version (default: as the public one)")
+    package.set_defaults(run=_package)
 
     demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
@@ -114,6 +119,12 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
         print(catalog_file.encoded(text))  # not through the console, which would wrap the line
         return 0
     return report.catalog(console, options.file.name, catalog_file.findings(text), catalog_file.secrets_of(text))
+
+
+def _package(options: argparse.Namespace, console: Console) -> int:
+    from workbench.package.command import run
+
+    return run(options, console)
 
 
 def _demo(options: argparse.Namespace, console: Console) -> int:

@@ -15,18 +15,6 @@ from workbench.package.contents import Package, Problem
 from workbench.package.private import assembly
 from workbench.package.rules.code import disclosures
 
-DIST = packing.PROJECT / "dist"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--output", type=Path, default=DIST, metavar="DIR", help="where the package goes (default: dist/)")
-    parser.add_argument("--catalog", type=Path, metavar="FILE", help="make a private package: a typed tool for each function")
-    parser.add_argument("--name", default="", help="the private plugin's name, for example acme_functions")
-    parser.add_argument("--author", default="", help="its author (default: as the public one)")
-    parser.add_argument("--version", default="", help="its version (default: as the public one)")
-    parser.set_defaults(run=run)
-
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Writes the package and reports; 1 where something is wrong, and then no package is left behind."""
