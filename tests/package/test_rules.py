@@ -8,7 +8,7 @@ import yaml
 
 from workbench.package import checks
 from workbench.package.contents import Package
-from workbench.package.rules import code, documents, files, language, manifest, provider, requirements, tool
+from workbench.package.rules import code, documents, endpoint, files, language, manifest, provider, requirements, tool
 
 RULES = {rule.__name__: rule for rule in (*checks.FOR_ALL, *checks.FOR_PUBLIC, *checks.FOR_PRIVATE, *checks.WARNINGS)}
 KNOWN_WARNINGS = {"is_ready_to_be_published"}
@@ -62,6 +62,18 @@ def parameter(number, key, value):
     return with_value(LOOKUP, ["parameters", number, key], value)
 
 
+def with_endpoints(group, endpoint):
+    def change(given):
+        manifest = yaml.safe_load(given["manifest.yaml"])
+        manifest["plugins"]["endpoints"] = ["endpoints/x_group.yaml"]
+        group_of = {"settings": [], "endpoints": ["endpoints/x.yaml"], **group}
+        added = {"manifest.yaml": manifest, "endpoints/x_group.yaml": group_of, "endpoints/x.yaml": endpoint}
+        return {**given, **{name: yaml.safe_dump(content).encode() for name, content in added.items()}}
+
+    return change
+
+
+ROUTED = {"method": "GET", "path": "/x"}
 BIG = bytes(files.MAX_BYTES + 1)
 TOKEN = ("sk" + "-" + "a1B2" * 6).encode()
 RANDOM = b"pass" + b'word = "q8Zr2LwX0vTn7KpYc5Ds9Hb4"'
@@ -140,6 +152,13 @@ BROKEN = [
         "number",
     ),
     (provider.settings_can_be_filled_in, with_value(PROVIDER, ["credentials_for_provider", "catalog", "help"], ...), "help"),
+    (endpoint.endpoints_can_be_routed, with_endpoints({}, {**ROUTED, "method": "PATCH"}), "PATCH"),
+    (endpoint.endpoints_can_be_routed, with_endpoints({}, {**ROUTED, "path": "x"}), "slash"),
+    (endpoint.endpoints_can_be_routed, with_endpoints({"endpoints": []}, ROUTED), "names none"),
+    (endpoint.endpoint_settings_can_be_filled_in, with_endpoints({"settings": {"a": 1}}, ROUTED), "list"),
+    (endpoint.endpoint_settings_can_be_filled_in, with_endpoints({"settings": [{"type": "text-input"}]}, ROUTED), "no name"),
+    (endpoint.endpoint_settings_can_be_filled_in, with_endpoints({"settings": [{"name": "a", "type": "x"}]}, ROUTED), "'x'"),
+    (files.what_is_named_is_there, with_endpoints({"endpoints": ["endpoints/y.yaml"]}, ROUTED), "endpoints/y.yaml"),
     (tool.tools_have_names_that_dify_and_models_take, with_value(PROVIDER, ["tools"], []), "no tool"),
     (tool.tools_have_names_that_dify_and_models_take, with_value(LOOKUP, ["identity", "name"], "crm lookup"), "crm lookup"),
     (tool.tools_have_names_that_dify_and_models_take, with_value(LOOKUP, ["identity", "name"], "diagnose"), "twice"),

@@ -19,9 +19,9 @@ RULES = {
     ),
     "bronze": (
         "action-setup test-before-configure test-before-setup config-flow config-flow-test-coverage unique-config-entry "
-        "runtime-data common-modules entity-unique-id has-entity-name entity-event-setup appropriate-polling dependency-transparency brands "
-        "docs-actions docs-triggers docs-conditions docs-high-level-description docs-installation-instructions "
-        "docs-removal-instructions"
+        "runtime-data common-modules entity-unique-id has-entity-name entity-event-setup appropriate-polling "
+        "dependency-transparency brands docs-actions docs-triggers docs-conditions docs-high-level-description "
+        "docs-installation-instructions docs-removal-instructions"
     ),
     "marketplace": (
         "single-package pull-request-text project-structure manifest icon version readme privacy-policy dependencies-install "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.package.contents import Package, Problem
-from workbench.package.rules import code, documents, files, language, manifest, provider, requirements, tool
+from workbench.package.rules import code, documents, endpoint, files, language, manifest, provider, requirements, tool
 
 type Rule = Callable[[Package], Iterable[Problem]]
 
@@ -30,6 +30,8 @@ FOR_ALL: tuple[Rule, ...] = (
     provider.provider_has_every_field,
     provider.provider_uses_no_anchor,
     provider.settings_can_be_filled_in,
+    endpoint.endpoints_can_be_routed,
+    endpoint.endpoint_settings_can_be_filled_in,
     tool.tools_have_names_that_dify_and_models_take,
     tool.models_read_what_a_tool_does,
     tool.models_read_what_a_parameter_takes,

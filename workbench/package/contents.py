@@ -89,6 +89,23 @@ class Package:
         return {str(path): self.yaml(str(path)) for path in named} if isinstance(named, list) else {}
 
     @cached_property
+    def group_path(self) -> str:
+        """The name of the endpoint group's file; empty where the manifest names none."""
+        named = at(self.manifest, "plugins.endpoints")
+        return str(named[0]) if isinstance(named, list) and named else ""
+
+    @cached_property
+    def group(self) -> dict[str, Any]:
+        """The endpoint group."""
+        return self.yaml(self.group_path)
+
+    @cached_property
+    def endpoints(self) -> dict[str, dict[str, Any]]:
+        """Every endpoint that the group names, by its file's name."""
+        named = self.group.get("endpoints")
+        return {str(path): self.yaml(str(path)) for path in named} if isinstance(named, list) else {}
+
+    @cached_property
     def project(self) -> dict[str, Any]:
         """`pyproject.toml`."""
         try:

@@ -53,7 +53,7 @@ def python_compiles(package: Package) -> Iterator[Problem]:
 
 def yaml_can_be_read(package: Package) -> Iterator[Problem]:
     """The manifest and what it names hold mappings, without a key that is there twice (Go refuses, Python takes the last)."""
-    for name in ("manifest.yaml", package.provider_path, *package.tools):
+    for name in ("manifest.yaml", package.provider_path, *package.tools, package.group_path, *package.endpoints):
         if name in package.files and not package.yaml(name):
             yield Problem(name, "is not a YAML mapping.", "Indent with spaces, and quote texts that hold a colon.")
         for number, key in _repeated_keys(package.text(name)):

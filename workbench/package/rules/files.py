@@ -81,7 +81,9 @@ def _named(package: Package) -> Iterator[tuple[str, str]]:
         yield from ((f"manifest.yaml: plugins.{kind}", str(path)) for path in (named if isinstance(named, list) else ()))
     for path in package.tools:
         yield f"{package.provider_path}: tools", path
-    for place, document in ((package.provider_path, package.provider), *package.tools.items()):
+    for path in package.endpoints:
+        yield f"{package.group_path}: endpoints", path
+    for place, document in ((package.provider_path, package.provider), *package.tools.items(), *package.endpoints.items()):
         if source := at(document, "extra.python.source"):
             yield f"{place}: extra.python.source", str(source)
 

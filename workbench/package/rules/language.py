@@ -37,6 +37,7 @@ def translations_are_of_their_own_language(package: Package) -> Iterator[Problem
 
 def _texts(package: Package) -> Iterator[tuple[str, dict[str, Any]]]:
     documents = {"manifest.yaml": package.manifest, package.provider_path: package.provider, **package.tools}
+    documents[package.group_path] = package.group
     for place, document in documents.items():
         yield from _shown(document, f"{place}: ")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from workbench.package.contents import Package, Problem, at
 
-_SETTING_TYPES = frozenset(["secret-input", "text-input", "select", "boolean", "model-selector", "app-selector"])
+SETTING_TYPES = ("secret-input", "text-input", "select", "boolean", "model-selector", "app-selector")
 _ALIAS = re.compile(r"^\s*(?:-\s+)?(?:[\w-]+:\s+)?[&*]\w", re.MULTILINE)
 
 
@@ -43,13 +43,13 @@ def settings_can_be_filled_in(package: Package) -> Iterator[Problem]:
         )
         return
     for name, setting in settings.items():
-        place = f"{package.provider_path}: {name}"
-        if at(setting, "type") not in _SETTING_TYPES:
-            yield Problem(
-                f"{place}: type",
-                f"{at(setting, 'type')!r} is none of the form's.",
-                f"One of {', '.join(sorted(_SETTING_TYPES))}.",
-            )
-        for key in ("label", "help"):
-            if not at(setting, f"{key}.en_US"):
-                yield Problem(f"{place}: {key}", "is missing.", "It is all that an administrator sees.")
+        yield from can_be_filled_in(f"{package.provider_path}: {name}", setting)
+
+
+def can_be_filled_in(place: str, setting: object) -> Iterator[Problem]:
+    """One setting of a provider or of an endpoint group."""
+    if at(setting, "type") not in SETTING_TYPES:
+        yield Problem(f"{place}: type", f"{at(setting, 'type')!r} is none of the form's.", f"One of {', '.join(SETTING_TYPES)}.")
+    for key in ("label", "help"):
+        if not at(setting, f"{key}.en_US"):
+            yield Problem(f"{place}: {key}", "is missing.", "It is all that an administrator sees.")

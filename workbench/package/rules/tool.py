@@ -48,6 +48,8 @@ def models_read_what_a_tool_does(package: Package) -> Iterator[Problem]:
 def models_read_what_a_parameter_takes(package: Package) -> Iterator[Problem]:
     """The default and an example are told in words: a model is given neither default, bounds nor schema."""
     for place, parameter in _parameters(package):
+        if parameter.get("form") != "llm":
+            continue
         said = str(parameter.get("llm_description") or "")
         if "Example: " not in said:
             yield Problem(f"{place}: llm_description", "has no example.", "End it with one, such as: Example: company:12")
@@ -81,7 +83,7 @@ def parameters_have_every_field(package: Package) -> Iterator[Problem]:
         name = str(parameter.get("name"))
         if not re.fullmatch(r"[a-zA-Z0-9_]{1,64}", name):
             yield Problem(place, f"{name!r} is refused by model providers.", "1 to 64 letters, digits and _.")
-        for path in ("label.en_US", "human_description.en_US", "llm_description"):
+        for path in ("label.en_US", "human_description.en_US", *(["llm_description"] if parameter.get("form") == "llm" else [])):
             if not at(parameter, path):
                 yield Problem(f"{place}: {path}", "is missing or empty.", "Dify or a model needs it.")
         options = parameter.get("options") or []
