@@ -142,7 +142,13 @@ class Runtime:
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
             ),
-            Cache(store=process.cache_store, outcomes=process.outcomes, traits=self._traits, catalog_hash=self.loaded.hash),
+            Cache(
+                store=process.cache_store,
+                memory=process.memory_cache,
+                outcomes=process.outcomes,
+                traits=self._traits,
+                catalog_hash=self.loaded.hash,
+            ),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 

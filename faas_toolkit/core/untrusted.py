@@ -23,6 +23,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def printable(value: object, limit: int = 60) -> str:
     """A short form of an untrusted value that is safe inside a message: no control characters, no lone surrogates."""
     text = value if isinstance(value, str) else _represented(value)
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(c if c.isprintable() else "�" for c in text[: limit + 1])
     return shown if len(shown) <= limit else shown[:limit] + "…"
 

@@ -65,7 +65,10 @@ class CrmCapability:
             return Traits()
         if None in versions.values():
             return Traits()
-        return Traits(version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())))
+        return Traits(
+            version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())),
+            local=all(self._sources[name].local for name in question.names),
+        )
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The sources of this scope."""

@@ -36,6 +36,8 @@ def parse_filters(
     Raises:
         InvalidInput: an unknown field, operator or value; the text names what is valid.
     """
+    if not filters:
+        return (), entities
     if len(filters) > _MAX_CONDITIONS:
         raise InvalidInput(f"filters takes at most {_MAX_CONDITIONS} fields, got {len(filters)}.")
     filters = {str(name): asked for name, asked in filters.items()}

@@ -116,6 +116,11 @@ class CrmSource(Protocol):
         """As the catalog names it, e.g. `embedded`."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """Whether it reads a file beside us, so that asking it is as cheap as asking a cache on the same disk."""
+        ...
+
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records, best first in a stable order, with what is related to them; raises a `Failure`."""
         ...

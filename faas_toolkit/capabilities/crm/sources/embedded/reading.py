@@ -9,8 +9,6 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     ColumnElement,
     Connection,
     Integer,
-    Row,
-    Select,
     Table,
     and_,
     bindparam,
@@ -23,6 +21,7 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.port import CrmRecord, Lookup, Related
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
+from faas_toolkit.state.prepared import NamedRow, Prepared
 
 _COUNTED: Mapping[Entity, tuple[Relation, ...]] = {"person": ("deals", "tickets"), "company": ("deals", "tickets")}
 """Counted on every record, so that a reader learns that there is more to ask for."""
@@ -49,9 +48,8 @@ def read_records(
         numbers.setdefault(entity, []).append(number)
     found: dict[tuple[Entity, int], CrmRecord] = {}
     for entity, chosen in numbers.items():
-        rows = connection.execute(_records(entity), {"workspace": workspace, "ids": chosen})
-        for row in rows:
-            found[entity, row.id] = CrmRecord(entity=entity, key=str(row.id), values=_values(entity, row))
+        for row in _records(entity)(connection, {"workspace": workspace, "ids": chosen}):
+            found[entity, row["id"]] = CrmRecord(entity=entity, key=str(row["id"]), values=_values(entity, row))
     return found
 
 
@@ -100,20 +98,20 @@ def _hanging(
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
     parameters = {**_parameters(workspace, parents), "most": most}
-    rows = connection.execute(_first_hanging(entity, target), parameters).all()
-    found = read_records(connection, workspace, [(target, row.id) for row in rows])
+    rows = _first_hanging(entity, target)(connection, parameters)
+    found = read_records(connection, workspace, [(target, row["id"]) for row in rows])
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
-        key = f"{entity}:{row.parent}"
-        records = (*result[key].records, found[target, row.id])
-        result[key] = Related(total=row.total, open=row.open if _can_be_open(target) else None, records=records)
+        key = f"{entity}:{row['parent']}"
+        records = (*result[key].records, found[target, row["id"]])
+        result[key] = Related(total=row["total"], open=row["open"] if _can_be_open(target) else None, records=records)
     return result
 
 
 def _counts(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
     entity = parents[0].entity
-    rows = connection.execute(_count_hanging(entity, target), _parameters(workspace, parents))
-    return {f"{entity}:{row.parent}": Related(total=row.total, open=row.open) for row in rows}
+    rows = _count_hanging(entity, target)(connection, _parameters(workspace, parents))
+    return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in rows}
 
 
 def _parameters(workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
@@ -125,7 +123,7 @@ def _can_be_open(entity: Entity) -> bool:
 
 
 @cache
-def _records(entity: Entity) -> Select[Any]:
+def _records(entity: Entity) -> Prepared:
     table = TABLES[entity]
     source: Any = table
     names = []
@@ -134,11 +132,11 @@ def _records(entity: Entity) -> Select[Any]:
         on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link])
         source = source.outerjoin(linked, on)
         names.append(linked.c.name.label(f"{link}_name"))
-    return select(table, *names).select_from(source).where(*_of_ids(table, table.c.id))
+    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id)))
 
 
 @cache
-def _first_hanging(entity: Entity, target: Entity) -> Select[Any]:
+def _first_hanging(entity: Entity, target: Entity) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     ranked = (
@@ -152,15 +150,16 @@ def _first_hanging(entity: Entity, target: Entity) -> Select[Any]:
         .where(*_of_ids(table, parent))
         .subquery()
     )
-    return select(ranked).where(ranked.c.place <= bindparam("most")).order_by(ranked.c.parent, ranked.c.place)
+    first = select(ranked).where(ranked.c.place <= bindparam("most"))
+    return Prepared(first.order_by(ranked.c.parent, ranked.c.place))
 
 
 @cache
-def _count_hanging(entity: Entity, target: Entity) -> Select[Any]:
+def _count_hanging(entity: Entity, target: Entity) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return counted.where(*_of_ids(table, parent)).group_by(parent)
+    return Prepared(counted.where(*_of_ids(table, parent)).group_by(parent))
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -176,17 +175,18 @@ def _links(entity: Entity) -> list[Entity]:
     return [link for link in ENTITIES if link in names]
 
 
-def _values(entity: Entity, row: Row[Any]) -> dict[str, object]:
-    known = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to read by name
+def _values(entity: Entity, row: NamedRow) -> dict[str, object]:
     values: dict[str, object] = {}
     for field in FIELDS[entity]:
-        value = known[field.name]
+        value = row[field.name]
         if value is None or value == "":
             continue
         if field.type == "money":
             value = value // AMOUNT_SCALE if value % AMOUNT_SCALE == 0 else value / AMOUNT_SCALE
+        elif field.type == "boolean":
+            value = bool(value)
         elif field.type == "link":
-            name = known[f"{field.name}_name"]
+            name = row[f"{field.name}_name"]
             if name is None:  # what it linked to is gone
                 continue
             value = {"id": f"{field.name}:{value}", "name": name}
