@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import Connection, Engine, MetaData, inspect  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
 
+from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.state import sqlite
 from faas_toolkit.state.migrations import history
@@ -85,6 +86,17 @@ class Database:
     def write[T](self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, committed; nothing of it is kept when it raises. Raises as `read` does."""
         return self._run(work, write=True)
+
+    def check(self) -> None:
+        """Looks whether the store answers and holds every table; raises as `read` does, and `Unavailable` for a missing table."""
+        missing = self.read(lambda connection: sorted(set(metadata.tables) - set(inspect(connection).get_table_names())))
+        if missing:
+            raise Unavailable(
+                f"The data store lacks what the toolkit keeps in it: {', '.join(missing)}.",
+                hint="Restore its file from a backup, or move it away to start anew.",
+                retryable=False,
+                not_executed=True,
+            )
 
     def revision(self) -> tuple[int, int] | None:
         """Another value after each commit, of this process or another; None where only asking the data itself can tell.

@@ -89,7 +89,7 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 def begin_with(connection: Connection, *, write: bool) -> None:
     """Says how the next transaction begins: a writer takes the lock at once, since a reader that turns writer can only fail."""
-    connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE" if write else "BEGIN"})
+    connection.info[_BEGIN] = "BEGIN IMMEDIATE" if write else "BEGIN"
 
 
 def wait_longer(connection: Connection) -> None:
@@ -122,4 +122,6 @@ def _prepare(connection: DBAPIConnection, record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute(connection.info.get(_BEGIN, "BEGIN"))

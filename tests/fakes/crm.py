@@ -100,6 +100,7 @@ class FakeSource:
     """A source that gives its records in order, or fails."""
 
     kind = "fake"
+    local = False
 
     def __init__(self, *records: CrmRecord, version="1", failure: Failure | None = None, rivals=0) -> None:
         self.records = records

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
-from faas_toolkit.capabilities.crm.fields import Entity, Relation
+from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.filters import Condition
 from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.core.call import Workspace
@@ -144,11 +144,17 @@ def cut(record: CrmRecord, hidden: frozenset[str]) -> CrmRecord:
             name: _cut_link(value, hidden) for name, value in record.values.items() if f"{record.entity}.{name}" not in hidden
         },
         related={
-            relation: replace(related, records=tuple(cut(each, hidden) for each in related.records))
+            relation: _cut_related(relation, related, hidden)
             for relation, related in record.related.items()
             if f"{record.entity}.{relation}" not in hidden
         },
     )
+
+
+def _cut_related(relation: Relation, related: Related, hidden: frozenset[str]) -> Related:
+    shows_open = f"{RELATED_ENTITY[relation]}.open" not in hidden
+    records = tuple(cut(each, hidden) for each in related.records)
+    return replace(related, records=records, open=related.open if shows_open else None)
 
 
 def _cut_link(value: object, hidden: frozenset[str]) -> object:

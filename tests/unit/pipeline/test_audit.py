@@ -281,3 +281,12 @@ def test_fast_answers_all_the_same(policy, call, database, tmp_path):
     database._path = tmp_path / "data.db"
     audit(call(), lambda call: ANSWER)
     assert len(contents(database)) == 4
+
+
+def test_who_is_held_back_is_not_told_to_simply_try_again(policy, call, database, tmp_path):
+    audit = policy()
+    away(database, tmp_path)
+    with pytest.raises(Unavailable) as caught:
+        audit(call(), lambda call: ANSWER)
+    assert "try again" not in caught.value.as_text().lower()
+    assert "idempotency_key" in caught.value.hint

@@ -20,6 +20,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.index import (
     Kind,
     documents_of,
     record_of,
+    searchable_by,
     visible_columns,
     visible_kind,
 )
@@ -182,7 +183,7 @@ class Matcher:
         return found
 
     def _allowed(self, kind: Kind, refs: Iterable[Ref]) -> list[Ref]:
-        entities = {entity for entity in self.lookup.entities if visible_kind(kind, entity, self.lookup.hidden)}
+        entities = searchable_by(kind, self.lookup.entities, self.lookup.hidden)
         return [ref for ref in dict.fromkeys(refs) if ref[0] in entities]
 
     def _words(self, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int) -> list[Ref]:

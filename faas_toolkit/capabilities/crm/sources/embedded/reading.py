@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
@@ -27,16 +27,22 @@ _COUNTED: Mapping[Entity, tuple[Relation, ...]] = {"person": ("deals", "tickets"
 """Counted on every record, so that a reader learns that there is more to ask for."""
 
 
-def order_of(entity: Entity) -> list[ColumnElement[Any]]:
-    """How records of an entity are listed: what is open and due first, what happened last first, names by the alphabet."""
+_ORDER: Mapping[Entity, tuple[str, ...]] = {
+    "person": ("name",),
+    "company": ("name",),
+    "deal": ("-open", "close_date"),
+    "ticket": ("-open", "-created"),
+    "activity": ("-date",),
+}
+"""What is open and due first, what happened last first, names by the alphabet; a minus: the largest first."""
+
+
+def order_of(entity: Entity, hidden: frozenset[str]) -> list[ColumnElement[Any]]:
+    """How records of an entity are listed; a hidden field has no say, or the order would give it away."""
     columns = TABLES[entity].c
-    if entity == "deal":
-        return [columns.open.desc(), columns.close_date, columns.id]
-    if entity == "ticket":
-        return [columns.open.desc(), columns.created.desc(), columns.id]
-    if entity == "activity":
-        return [columns.date.desc(), columns.id]
-    return [columns.name, columns.id]
+    visible = [name for name in _ORDER[entity] if f"{entity}.{name.removeprefix('-')}" not in hidden]
+    ordered = [columns[name[1:]].desc() if name.startswith("-") else columns[name] for name in visible]
+    return [*ordered, columns.id]
 
 
 def read_records(
@@ -76,7 +82,7 @@ def _relation(
     if relation in lookup.include:
         if forward:
             return _linked(connection, workspace, target, parents)
-        return _hanging(connection, workspace, target, parents, lookup.related_limit)
+        return _hanging(connection, lookup, workspace, target, parents)
     return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, workspace, target, parents)
 
 
@@ -93,12 +99,13 @@ def _linked(connection: Connection, workspace: str, target: Entity, parents: Seq
 
 
 def _hanging(
-    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], most: int
+    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
 ) -> dict[str, Related]:
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
-    parameters = {**_parameters(workspace, parents), "most": most}
-    rows = _first_hanging(entity, target)(connection, parameters)
+    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit}
+    hidden = frozenset(name for name in lookup.hidden if name.startswith(f"{target}."))
+    rows = _first_hanging(entity, target, hidden)(connection, parameters)
     found = read_records(connection, workspace, [(target, row["id"]) for row in rows])
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
@@ -135,15 +142,15 @@ def _records(entity: Entity) -> Prepared:
     return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id)))
 
 
-@cache
-def _first_hanging(entity: Entity, target: Entity) -> Prepared:
+@lru_cache(maxsize=256)
+def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str]) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     ranked = (
         select(
             table.c.id,
             parent.label("parent"),
-            func.row_number().over(partition_by=parent, order_by=order_of(target)).label("place"),
+            func.row_number().over(partition_by=parent, order_by=order_of(target, hidden)).label("place"),
             func.count().over(partition_by=parent).label("total"),
             func.sum(_open(table)).over(partition_by=parent).label("open"),
         )

@@ -180,7 +180,9 @@ class _Search:
             skip = max(0, self.lookup.offset - total)
             missing = self.lookup.limit - len(refs)
             if missing > 0 and skip < count:
-                page = select(table.c.id).where(*chosen).order_by(*order_of(entity)).limit(missing).offset(skip)
+                page = (
+                    select(table.c.id).where(*chosen).order_by(*order_of(entity, self.lookup.hidden)).limit(missing).offset(skip)
+                )
                 refs += [(entity, number) for number in self.connection.execute(page).scalars()]
             total += count
         return self._found(dict.fromkeys(refs, Strength.LISTED), total, notices=() if total else self._choices())
