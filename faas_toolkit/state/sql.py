@@ -134,13 +134,11 @@ class Database:
         try:
             engine = sqlite.open_engine(self._path)
             with engine.connect() as connection:
-                sqlite.begin_with(connection, write=False)
-                with connection.begin():
+                with sqlite.transaction(connection, write=False):
                     ready = history.current(connection) == history.head()
                 if not ready:
                     sqlite.wait_longer(connection)
-                    sqlite.begin_with(connection, write=True)
-                    with connection.begin():
+                    with sqlite.transaction(connection, write=True):
                         history.upgrade(connection)
             return _Open(next(self._openings), engine, sqlite.identity_of(self._path), sqlite.open_watch(self._path))
         except (*_DRIVER_ERRORS, OSError) as error:
@@ -152,8 +150,7 @@ class Database:
         connection: Connection | None = None
         try:
             connection = self._connection(opened.engine)
-            sqlite.begin_with(connection, write=write)
-            with connection.begin():
+            with sqlite.transaction(connection, write=write):
                 return work(connection)
         except _DRIVER_ERRORS as error:
             if connection is not None:
