@@ -11,6 +11,7 @@ from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Inventory
 from faas_toolkit.core.operation import Operation, Traits
+from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
 from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
@@ -211,15 +212,19 @@ class Runtime:
         from faas_toolkit.capabilities.crm.capability import CrmCapability
 
         configured = self.loaded.catalog.crm
+        made = {name: self._crm_source(name, config) for name, config in configured.items()}
         return CrmCapability(
-            sources={name: self._crm_source(config) for name, config in configured.items()},
-            targets={name: config.to_target(f"crm:{name}") for name, config in configured.items()},
+            sources={name: source for name, (source, _) in made.items()},
+            targets={name: target for name, (_, target) in made.items()},
             outbound=self._process.outbound,
         )
 
-    def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
-        source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
-        return source
+    def _crm_source(self, name: str, config: "CrmSourceConfig") -> tuple["CrmSource", Target]:
+        make: Callable[..., CrmSource] = load(CRM_SOURCES[config.kind])
+        if config.kind == "function":
+            function = self._functions.serving(config.function)
+            return make(function=function), function.target
+        return make(database=self._process.database, clock=self._process.clock), config.to_target(f"crm:{name}")
 
     @cached_property
     def _functions(self) -> "FunctionCapability":

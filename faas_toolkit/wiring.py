@@ -46,6 +46,7 @@ PRESENTERS: Mapping[str, str] = {
 
 CRM_SOURCES: Mapping[str, str] = {
     "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
+    "function": "faas_toolkit.capabilities.crm.sources.function:FunctionCrm",
 }
 
 PLATFORMS: Mapping[str, str] = {

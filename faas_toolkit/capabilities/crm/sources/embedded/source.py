@@ -73,6 +73,7 @@ class EmbeddedCrm:
     """
 
     kind = "embedded"
+    fresh_for = 0.0
 
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
