@@ -136,7 +136,12 @@ class Runtime:
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
             Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
-            Consult(before={name: around.before for name, around in catalog.operations.items() if around.before}, invoke=invoke),
+            Consult(
+                before={name: around.before for name, around in catalog.operations.items() if around.before},
+                invoke=invoke,
+                detect=catalog.review.detect,
+                redact=self.redact,
+            ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),

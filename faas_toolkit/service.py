@@ -123,7 +123,7 @@ class Service:
                 {"target": attempt.target, "outcome": attempt.outcome, "duration_ms": round(attempt.duration * 1_000, 1)}
                 for attempt in record.attempts
             ],
-            "decisions": [str(decision) for decision in record.decisions],
+            "decisions": [runtime.redact(str(decision)) for decision in record.decisions],
             "catalog": runtime.loaded.hash[:12],
         }
         if runtime.stands_in:

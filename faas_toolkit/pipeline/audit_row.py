@@ -49,12 +49,15 @@ class RowWriter:
             "cached": record.cached,
             "milliseconds": round(seconds * 1_000, 2),
             "arguments": self._kept(call.arguments),
-            "decisions": [self._redact(str(decision))[:_MAX_NOTE_CHARS] for decision in record.decisions],
+            "decisions": [self._noted(str(decision)) for decision in record.decisions],
             "attempts": [_described(attempt) for attempt in record.attempts[:_MAX_ATTEMPTS]],
             "tokens": dict(record.tokens),
             "masks": dict(record.masks),
             "catalog": self._catalog_hash,
         }
+
+    def _noted(self, decision: str) -> str:
+        return mask_text(self._redact(decision)[: 2 * _MAX_NOTE_CHARS], self._detectors)[:_MAX_NOTE_CHARS]
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":

@@ -1,10 +1,11 @@
 """How personal data is shown to one caller: in values of any shape, and in streams."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
-from faas_toolkit.core.call import MaskMode, Record
-from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.core.call import Call, MaskMode, Record
+from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially
 from faas_toolkit.core.stream import End, Stream
 
@@ -15,6 +16,12 @@ _CONTEXT_CHARS = 80
 _MAX_DEPTH = 100
 
 
+def masker_of(call: Call, detect: Iterable[str]) -> "Masker":
+    """Masks what the detectors find as the call's caller is shown it: `keep`, `drop`, anything else in part."""
+    modes = {name: mode for name in detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
+    return Masker(modes, call.record)
+
+
 class Masker:
     """Masks findings by the caller's modes (`partial` or `drop`), and counts them in the call's record."""
 
@@ -22,6 +29,10 @@ class Masker:
         self._modes = modes
         self._record = record
         self.count = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is masked for this caller."""
+        return bool(self._modes)
 
     def value(self, value: Any, key: str = "", depth: int = 0) -> Any:  # noqa: ANN401 - of the same shape as what goes in
         """The value with every text inside masked; keys and types stay.
@@ -44,6 +55,13 @@ class Masker:
         found = find_personal_data(text, self._modes, key)
         return self._masked(text, found, 0, len(text)) if found else text
 
+    def failure[F: Failure](self, failure: F) -> F:
+        """A copy with its texts masked: who waited for the same answer shares it, and each is shown it by their own roles."""
+        masked = copy(failure)
+        masked.message, masked.hint = self.text(failure.message), self.text(failure.hint)
+        masked.args = (masked.message,)
+        return masked
+
     def stream(self, stream: Stream) -> Stream:
         """The stream with its findings masked, also those that two chunks share."""
 
@@ -59,7 +77,7 @@ class Masker:
             if isinstance(item, End):
                 yield self._between(text, done, len(text))
                 if item.failure is not None:
-                    raise item.failure
+                    raise self.failure(item.failure) from item.failure
                 return
             text += item
             cut = self._safe_cut(text, len(text) - HELD_BACK_CHARS)

@@ -4,7 +4,6 @@ It only takes away from texts; rows and documents that a caller may not see were
 """
 
 from collections.abc import Iterator, Mapping
-from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,7 +11,7 @@ from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Blocked, Failure, InvalidInput, NotFound
 from faas_toolkit.core.stream import Stream
-from faas_toolkit.pipeline.masking import Masker
+from faas_toolkit.pipeline.masking import Masker, masker_of
 from faas_toolkit.pipeline.refusals import Refusals
 
 
@@ -42,16 +41,15 @@ class Review:
         """
         if self._patterns or self._words:
             self._require_allowed(call)
-        modes = {name: mode for name in self._detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
-        if not modes:
+        masker = masker_of(call, self._detect)
+        if not masker:
             return proceed(call)
-        masker = Masker(modes, call.record)
         try:
             answer = proceed(call)
         except (InvalidInput, NotFound):  # these repeat the caller's own words
             raise
         except Failure as failure:
-            raise _masked_failure(failure, masker) from failure
+            raise masker.failure(failure) from failure
         return masker.stream(answer) if isinstance(answer, Stream) else _masked_answer(answer, masker, call)
 
     def _require_allowed(self, call: Call) -> None:
@@ -87,12 +85,4 @@ def _masked_answer(answer: Answer, masker: Masker, call: Call) -> Answer:
     )
     if masker.count:
         call.record.decide("review", "masked", f"{masker.count} values")
-    return masked
-
-
-def _masked_failure(failure: Failure, masker: Masker) -> Failure:
-    """A copy: callers who waited for the same answer share the failure, and each is shown it by their own roles."""
-    masked = copy(failure)
-    masked.message, masked.hint = masker.text(failure.message), masker.text(failure.hint)
-    masked.args = (masked.message,)
     return masked

@@ -325,6 +325,15 @@ def test_a_failure_in_the_middle_comes_after_what_was_said():
     assert end.failure.message == "The model went away."
 
 
+def test_a_failure_in_the_middle_is_masked():
+    def chunks():
+        yield "a"
+        raise FunctionError(f"No mailbox {EMAIL}.", hint=f"Ask {PHONE}.")
+
+    _, end = read(reviewed(Stream(chunks()))[0])
+    assert (end.failure.message, end.failure.hint) == (f"No mailbox {MASKED_EMAIL}.", f"Ask {MASKED_PHONE}.")
+
+
 def test_what_was_used_is_told_at_the_end():
     stream, _ = reviewed(Stream(iter(["a", "b"]), usage=lambda: {"tokens": 12}))
     assert read(stream)[1].usage == {"tokens": 12}
