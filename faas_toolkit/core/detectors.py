@@ -7,6 +7,7 @@ no more than an ordinary one of its size.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,24 @@ _UNSPACED_TLD = (
     "|みんな|世界|コム|닷컴|닷넷|한국"
 )
 _LABEL = rf"(?:[^\W_{UNSPACED_SCRIPTS}](?:[^\W{UNSPACED_SCRIPTS}]|-){{0,62}}|[{UNSPACED_SCRIPTS}][\w-]{{0,62}})"
+AT_SIGN = re.compile(r"[@＠﹫]|%(?:25){0,2}40|&#(?:0{0,5}64|x0{0,4}40);|&commat;|\\u0040", re.IGNORECASE)
+"""The sign as it is, wide and small, and as URLs (also twice encoded), HTML and JSON spell it."""
+_AT_SIGNS = ("@", "＠", "﹫", "%40", "%2540", "%252540", "&#", "&commat;", "\\u0040")
 _DOMAIN = re.compile(
-    rf"@((?:{_LABEL}\.){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{UNSPACED_SCRIPTS}]{{2,24}}(?![^\W_{UNSPACED_SCRIPTS}])))",
+    rf"(?:{AT_SIGN.pattern})((?:{_LABEL}[.．]){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{UNSPACED_SCRIPTS}]{{2,24}}(?![^\W_{UNSPACED_SCRIPTS}])))",
     re.IGNORECASE,
 )
 # Read from the @ to the left, so on reversed text. First the usual local part, which ends where an unspaced script begins
 # (联系user@example.com); only where such a script stands at the @ itself does it belong to the address (用户@例子.中国).
-_LOCAL = re.compile(rf"(?:[^\W{UNSPACED_SCRIPTS}]|[.+%&'-]){{0,63}}[^\W{UNSPACED_SCRIPTS}]|[\w.+-]{{0,63}}\w")
+_LOCAL = re.compile(rf"(?:[^\W{UNSPACED_SCRIPTS}]|[.．＋－+%&'-]){{0,63}}[^\W{UNSPACED_SCRIPTS}]|[\w.．＋－+-]{{0,63}}\w")
 
 
 def find_emails(text: str, key: str = "") -> Iterator[Found]:
-    """E-mail addresses, in any script; also where no space stands before or after them. The field's name says nothing more."""
-    if "@" not in text:
+    """E-mail addresses, in any script and spelling of the sign; also where no space stands before or after them.
+
+    The field's name says nothing more.
+    """
+    if not any(sign in text for sign in _AT_SIGNS):
         return
     for domain in _DOMAIN.finditer(text):
         at = domain.start()
@@ -63,8 +70,8 @@ _WIDE = str.maketrans(
 
 _ENOUGH_DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){6}")
 
-# Any country, E.164: the plus sign says what it is, so only the number of digits is checked.
-_INTERNATIONAL = re.compile(r"(?<![A-Za-z0-9_+])\(?\+[1-9](?:\)?[ .-]?\(?\d){7,15}(?![A-Za-z0-9_])", re.ASCII)
+# Any country, E.164: the plus sign (%2B in a URL) says what it is, so only the number of digits is checked.
+_INTERNATIONAL = re.compile(r"(?:(?<![A-Za-z0-9_+])\(?\+|(?<=%2B))[1-9](?:\)?[ .-]?\(?\d){7,15}(?![A-Za-z0-9_])", re.ASCII)
 
 # One country's ways of writing. None of them fits a date, an amount, a postal code, a card or a UUID; what stands directly behind
 # a letter and a sign is an id (order-138…, person:138…), and digits joined to either end make it a part of something longer.
@@ -95,10 +102,18 @@ _PHONE_WORDS = (
 )
 _NUMBER = r"\+?\(?\d(?:\)?[ .-]?\(?\d){6,14}(?![A-Za-z0-9_])"
 _LABELLED = re.compile(
-    rf"(?<![A-Za-z])(?:{_PHONE_WORDS})s?(?:[ _-]?(?:no|number|号码|號碼|番号))?[\"':=#. ]{{0,4}}({_NUMBER})",
+    rf"(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_PHONE_WORDS})s?(?:[ _-]?(?:no|number|号码|號碼|番号))?"
+    rf"[\"':=#.\[ ]{{0,4}}({_NUMBER})",
     re.ASCII | re.IGNORECASE,
 )
 _PHONE_KEY = re.compile(_PHONE_WORDS, re.IGNORECASE)
+# A name as narrow as that is asked of numbers: a count, a time or an id has one more word behind it (phone_calls, mobile_id).
+_PHONE_FIELD = re.compile(
+    r"(?:.*_)?(?:(?:tele|mobile|cell|hand|home|work|office|business|contact|customer|user)?phone|tel|(?:tele)?fone|tel[eé]fono?"
+    r"|telefon|mobile|cell|celular|fax|whatsapp|.*(?:电话|電話|手机|手機|携帯|传真|傳真|ファックス)(?:号|号码|號碼|番号)?)s?"
+    r"(?:_?(?:number|num|no|nr|e164|home|work|office|mobile|main|primary|other|\d{1,2}))*"
+)
+_NEXT_WORD = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|[\W_]+")
 _WHOLE_NUMBER = re.compile(rf"\s*({_NUMBER})\s*", re.ASCII)
 _DATE_OR_ADDRESS = re.compile(r"(?:19|20)\d\d[-./]\d\d?[-./]\d\d?|\d{1,3}(?:\.\d{1,3}){3}$", re.ASCII)
 
@@ -140,6 +155,19 @@ def _is_national(match: re.Match[str]) -> bool:
     return not (text[max(0, start - 1) : start] == " " and text[max(0, start - 2) : start - 1].isdigit()) and not (
         text[end : end + 1] == " " and text[end + 1 : end + 2].isdigit()
     )
+
+
+@lru_cache(maxsize=4_096)
+def _is_phone_field(key: str) -> bool:
+    return len(key) <= 100 and _PHONE_FIELD.fullmatch(_NEXT_WORD.sub("_", key).lower()) is not None
+
+
+def holds_number(detector: str, key: str) -> bool:
+    """Whether a number, which is no text, is looked at by the detector; only where the name of its field leaves no doubt.
+
+    In a text, signs and words tell a phone number from an id, an amount or a time; a number has only its field's name.
+    """
+    return detector == "phone" and _is_phone_field(key)
 
 
 DETECTORS: Mapping[str, Callable[[str, str], Iterator[Found]]] = {"email": find_emails, "phone": find_phones}

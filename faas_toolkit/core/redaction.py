@@ -6,11 +6,11 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 from urllib.parse import quote, quote_plus
 
-from faas_toolkit.core.detectors import DETECTORS, Found, find_emails, find_phones
+from faas_toolkit.core.detectors import AT_SIGN, DETECTORS, Found, find_emails, find_phones
 
 __all__ = [
     "DETECTORS",
@@ -22,6 +22,7 @@ __all__ = [
     "find_phones",
     "mask_partially",
     "mask_text",
+    "renamed",
 ]
 
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
@@ -51,10 +52,26 @@ class SecretRedactor:
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):
-            return {self._within(key): self._within(inner) for key, inner in value.items()}
+            names = renamed(value, self)
+            return {names[key]: self._within(inner) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._within(inner) for inner in value]
         return value
+
+
+def renamed(names: Iterable[object], rename: Callable[[str], str]) -> dict[object, object]:
+    """The new name of each; those that become one, or become a name that stands already, are numbered, so that none is lost."""
+    new = {name: rename(name) if isinstance(name, str) else name for name in names}
+    taken = {name for name in new if new[name] == name}
+    numbers: dict[object, int] = {}
+    for name, base in new.items():
+        if base == name:
+            continue
+        while (free := base if base not in numbers else f"{base} ({numbers[base]})") in taken:
+            numbers[base] = numbers.get(base, 1) + 1
+        taken.add(free)
+        new[name] = free
+    return new
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
@@ -88,8 +105,8 @@ def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> li
 def mask_partially(found: Found) -> str:
     """A form that still helps to recognise: `w***@example.com`, `+86 *** **** **78`."""
     if found.detector == "email":
-        local, _, domain = found.text.partition("@")
-        return f"{local[:1] if len(local) > 2 else ''}***@{domain}"
+        *_, sign = AT_SIGN.finditer(found.text)  # a local part may hold an encoded one
+        return f"{found.text[:1] if sign.start() > 2 else ''}***{found.text[sign.start() :]}"
     digits = [position for position, character in enumerate(found.text) if character.isdigit()]
     shown = {*digits[-2:], *(digits[:2] if found.text.lstrip("(（").startswith(("+", "＋")) else ())}
     return "".join("*" if position in digits and position not in shown else c for position, c in enumerate(found.text))

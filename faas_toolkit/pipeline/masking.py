@@ -5,8 +5,9 @@ from copy import copy
 from typing import Any
 
 from faas_toolkit.core.call import Call, MaskMode, Record
+from faas_toolkit.core.detectors import holds_number
 from faas_toolkit.core.errors import BadResponse, Failure
-from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially
+from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially, renamed
 from faas_toolkit.core.stream import End, Stream
 
 HELD_BACK_CHARS = 320
@@ -14,6 +15,8 @@ HELD_BACK_CHARS = 320
 _CONTEXT_CHARS = 80
 """How much of what has gone out still tells whether what follows is part of an id."""
 _MAX_DEPTH = 100
+_LONGEST_NUMBER = 10**19
+"""What has more digits than a card (ISO/IEC 7812: 19) is nobody's number."""
 
 
 def masker_of(call: Call, detect: Iterable[str]) -> "Masker":
@@ -35,7 +38,9 @@ class Masker:
         return bool(self._modes)
 
     def value(self, value: Any, key: str = "", depth: int = 0) -> Any:  # noqa: ANN401 - of the same shape as what goes in
-        """The value with every text inside masked; keys and types stay.
+        """The value with every text inside masked, keys included, and numbers where their field says that they are personal data.
+
+        A masked number becomes a text; all other types stay.
 
         Raises:
             BadResponse: it is nested so deeply that it cannot be looked through, and so is not shown.
@@ -45,10 +50,20 @@ class Masker:
         if depth > _MAX_DEPTH:
             raise BadResponse(f"The answer is nested deeper than {_MAX_DEPTH} levels and cannot be reviewed.")
         if isinstance(value, Mapping):
-            return {name: self.value(inner, str(name), depth + 1) for name, inner in value.items()}
+            names = renamed(value, self.text)
+            return {names[name]: self.value(inner, str(name), depth + 1) for name, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)([self.value(inner, key, depth + 1) for inner in value])
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._number(value, key)
         return value
+
+    def _number(self, number: float, key: str) -> float | str:
+        if not any(holds_number(name, key) for name in self._modes) or not 0 < number < _LONGEST_NUMBER or number != int(number):
+            return number
+        written = str(int(number))
+        shown = self.text(written, key)
+        return number if shown == written else shown
 
     def text(self, text: str, key: str = "") -> str:
         """The text with every finding masked; `key` is the name of the field that holds it."""

@@ -69,6 +69,9 @@ def test_no_text_keeps_a_secret(secret, before, after):
         ("０９０－１２３４－５６７８", "***－****－**７８"),
         ("(415) 555-0132", "(***) ***-**32"),
         ("mail a@example.com or call 138-1234-5678 now", "mail ***@example.com or call ***-****-**78 now"),
+        ("zhang.wei＠example.com", "z***＠example.com"),
+        ("?to=zhang%40example.com", "?to=z***%40example.com"),
+        ("zhang&#64;example.com", "z***&#64;example.com"),
         ("nothing", "nothing"),
         ("", ""),
     ],
@@ -111,3 +114,9 @@ def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes
     value = {"a": ["x hidden-value y", {"hidden-value": 1}], "n": 3, "none": None}
     assert SecretRedactor(["hidden-value"]).value(value) == {"a": ["x [secret] y", {"[secret]": 1}], "n": 3, "none": None}
     assert SecretRedactor([]).value(value) is value
+
+
+def test_two_keys_that_become_one_lose_no_value():
+    value = {"a hidden-value": 1, "[secret]": 2, "hidden-value": 3, "a other-value": 4}
+    redacted = SecretRedactor(["hidden-value", "other-value"]).value(value)
+    assert redacted == {"a [secret]": 1, "[secret]": 2, "[secret] (2)": 3, "a [secret] (2)": 4}

@@ -213,7 +213,7 @@ def test_a_detector_that_is_off_masks_nothing():
 
 
 def test_types_and_keys_stay():
-    variables = {EMAIL: 1, "deep": ({"a": [True, 1.5, 13812345678, None, ("x",)]},), "empty": {}, "list": []}
+    variables = {"deep": ({"a": [True, 1.5, 13812345678, None, ("x",)], 7: 7},), "empty": {}, "list": []}
     answer, _ = reviewed(Answer(variables=variables, source="main"))
     assert answer.variables == variables
     assert type(answer.variables["deep"]) is tuple
@@ -222,6 +222,50 @@ def test_types_and_keys_stay():
 def test_a_phone_field_is_masked_in_whatever_form():
     answer, _ = reviewed(Answer(variables={"phone": "4155550132", "phones": ["4155550132"], "id": "4155550132"}, source="main"))
     assert answer.variables == {"phone": "********32", "phones": ["********32"], "id": "4155550132"}
+
+
+def test_keys_are_masked_and_no_value_is_lost():
+    answer, call = reviewed(
+        Answer(
+            variables={"by": {EMAIL: 1, "zhou@example.com": 2, "z***@example.com": 3, PHONE: {"id": 4}, "name": 5}}, source="main"
+        )
+    )
+    assert answer.variables["by"] == {
+        "z***@example.com (2)": 1,
+        "z***@example.com (3)": 2,
+        "z***@example.com": 3,
+        MASKED_PHONE: {"id": 4},
+        "name": 5,
+    }
+    assert call.record.masks == {"email": 2, "phone": 1}
+
+
+@pytest.mark.parametrize("mode", ["partial", "drop"])
+def test_keys_that_become_one_are_told_apart_whatever_their_number(mode):
+    many = {f"z{number}@example.com": number for number in range(20_000)}
+    answer, _ = reviewed(Answer(variables={"by": many}, source="main"), {"email": mode})
+    assert list(answer.variables["by"].values()) == list(range(20_000))
+    assert not any(name in answer.variables["by"] for name in many)
+
+
+def test_a_number_in_a_phone_field_is_masked_and_becomes_a_text():
+    variables = {"phone": 4155550132, "phones": [13812345678, 13812345678.0], "homePhone": 8613812345678}
+    answer, call = reviewed(Answer(variables=variables, source="main"))
+    masked = {"phone": "********32", "phones": ["*********78", "*********78"], "homePhone": "***********78"}
+    assert answer.variables == masked
+    assert call.record.masks == {"phone": 4}
+    assert reviewed(Answer(variables=variables, source="main"), {"phone": "drop"})[0].variables["phone"] == "[phone]"
+    assert reviewed(Answer(variables=variables, source="main"), {"phone": "keep"})[0].variables == variables
+    assert reviewed(answer)[0].variables == masked
+
+
+def test_ids_amounts_and_times_stay_numbers():
+    variables = {
+        "id": 13812345678, "phone_id": 13812345678, "amount": 4155550132, "created_at": 1700000000, "updated": 1700000000000,
+        "phone": True, "mobile": -4155550132, "tel": 12, "fax": 0.5, "cell": 10**40, "phone_number": 4155550132.5,
+        "total": 13812345678.0,
+    }  # fmt: skip
+    assert reviewed(Answer(variables=variables, source="main"))[0].variables == variables
 
 
 def test_the_answer_that_others_share_is_not_changed():
