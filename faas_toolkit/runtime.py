@@ -1,6 +1,7 @@
 """One configuration, put together: the front with its policies, the capabilities, and what they ask."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,15 @@ class Runtime:
 
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
+
+    def redacted(self, answer: Answer) -> Answer:
+        """The answer without this configuration's secrets."""
+        return replace(
+            answer,
+            variables=self.redact.value(answer.variables),
+            added=self.redact.value(answer.added),
+            notices=tuple(map(self.redact, answer.notices)),
+        )
 
     def present(self, operation: Operation, answer: Answer, max_chars: int) -> str:
         """The one text of an answer, with what was added and what the reader should know."""

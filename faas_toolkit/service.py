@@ -92,7 +92,7 @@ class Service:
         )
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
-                answer = runtime.handle(call)
+                answer = runtime.redacted(runtime.handle(call))  # before the text is cut, so that no secret is torn by that
                 text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
@@ -100,9 +100,9 @@ class Service:
             return Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=runtime.redact.value(answer.variables),
+                variables=answer.variables,
                 source=answer.source,
-                added=runtime.redact.value(answer.added),
+                added=answer.added,
             )
 
     def check(self, settings: RuntimeSettings) -> None:

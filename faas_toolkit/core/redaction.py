@@ -6,7 +6,8 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 from urllib.parse import quote, quote_plus
 
@@ -30,8 +31,10 @@ _SHORTEST_SECRET = 6
 
 
 class SecretRedactor:
-    """Removes the values of the configuration's secrets from any text, also as JSON and URLs spell them.
+    """Removes the values of the configuration's secrets from any text, also as JSON, URLs and base64 (Basic auth) spell them.
 
+    In base64 a secret is found wherever it stands in the encoded text, but for the characters at its ends that it shares with
+    its neighbours. What is encoded otherwise (hexadecimal, compressed, base64 twice or broken into lines) is not found.
     Values shorter than six characters are left: removing them would spoil ordinary text, and the catalog refuses such secrets.
     """
 
@@ -83,7 +86,18 @@ def _spellings(secret: str) -> tuple[str, ...]:
         quote(plain, safe=""),
         quote(plain),
         quote_plus(plain),
+        *_base64_spellings(plain),
     )
+
+
+def _base64_spellings(secret: bytes) -> Iterator[str]:
+    """How the secret looks inside a longer text, which may begin 0, 1 or 2 bytes before a group of three (RFC 4648 §4)."""
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        whole = (before + len(secret)) * 8 // 6
+        for encode in (b64encode, urlsafe_b64encode):
+            spelling = encode(bytes(before) + secret)[shared:whole].decode()
+            yield spelling
+            yield quote(spelling, safe="")
 
 
 def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> list[Found]:

@@ -1,6 +1,7 @@
 """Secrets are gone wherever they stand; personal data is shown in part."""
 
 import json
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -35,6 +36,27 @@ def test_the_longer_of_two_secrets_goes_first():
 )
 def test_a_secret_is_gone_also_as_json_and_urls_spell_it(secret, spell):
     assert SecretRedactor([secret])(f"<{spell(secret)}>") == f"<{SECRET_MARK}>"
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode, lambda text: quote(b64encode(text), safe="").encode()])
+@pytest.mark.parametrize(
+    "secret",
+    ["sesame", "open-sesame", "pass word/ü&x=1", "密码密码密码", "~~~???>>>", "a secret of forty-three characters, or more"],
+)
+def test_a_secret_is_gone_from_base64_at_every_alignment(secret, encode):
+    redact = SecretRedactor([secret])
+    for before in range(7):
+        for after in range(4):
+            text = encode(b"u" * before + secret.encode() + b"v" * after).decode()
+            shown = redact(f"Basic {text};")
+            assert shown.count(SECRET_MARK) == 1
+            assert len(shown) <= len(f"Basic {text};") - len(secret.encode()) * 4 // 3 + len(SECRET_MARK) + 3
+            assert shown.startswith(f"Basic {text[: before * 4 // 3]}")
+
+
+def test_what_is_no_secret_in_base64_stays():
+    text = b64encode(b"an ordinary text without it").decode()
+    assert SecretRedactor(["open-sesame"])(text) == text
 
 
 def test_short_secrets_are_left_since_they_would_spoil_ordinary_text():
