@@ -126,7 +126,8 @@ class Runtime:
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
+        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
+        return SecretRedactor(secrets, self._process.offload.give_way)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -156,6 +157,7 @@ class Runtime:
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
+                give_way=process.offload.give_way,
             ),
             Cache(store=process.cache_store, outcomes=process.outcomes, traits=self._traits, catalog_hash=self.loaded.hash),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),

@@ -31,11 +31,10 @@ _UNSPACED_TLD = (
     "|みんな|世界|コム|닷컴|닷넷|한국"
 )
 _LABEL = rf"(?:[^\W_{UNSPACED_SCRIPTS}](?:[^\W{UNSPACED_SCRIPTS}]|-){{0,62}}|[{UNSPACED_SCRIPTS}][\w-]{{0,62}})"
-AT_SIGN = re.compile(r"[@＠﹫]|%(?:25){0,2}40|&#(?:0{0,5}64|x0{0,4}40);|&commat;|\\u0040", re.IGNORECASE)
+AT_SIGN = re.compile(r"[@＠﹫]|%(?:25){0,2}40|&#(?:0{0,5}64|[xX]0{0,4}40);|&commat;|\\u0040")
 """The sign as it is, wide and small, and as URLs (also twice encoded), HTML and JSON spell it."""
-_AT_SIGNS = ("@", "＠", "﹫", "%40", "%2540", "%252540", "&#", "&commat;", "\\u0040")
 _DOMAIN = re.compile(
-    rf"(?:{AT_SIGN.pattern})((?:{_LABEL}[.．]){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{UNSPACED_SCRIPTS}]{{2,24}}(?![^\W_{UNSPACED_SCRIPTS}])))",
+    rf"(?:{_LABEL}[.．]){{1,8}}(?:xn--[a-z0-9-]{{1,59}}|{_UNSPACED_TLD}|[^\W\d_{UNSPACED_SCRIPTS}]{{2,24}}(?![^\W_{UNSPACED_SCRIPTS}]))",
     re.IGNORECASE,
 )
 # Read from the @ to the left, so on reversed text. First the usual local part, which ends where an unspaced script begins
@@ -48,10 +47,11 @@ def find_emails(text: str, key: str = "") -> Iterator[Found]:
 
     The field's name says nothing more.
     """
-    if not any(sign in text for sign in _AT_SIGNS):
-        return
-    for domain in _DOMAIN.finditer(text):
-        at = domain.start()
+    for sign in AT_SIGN.finditer(text):
+        domain = _DOMAIN.match(text, sign.end())
+        if domain is None:
+            continue
+        at = sign.start()
         local = _LOCAL.match(text[max(0, at - 64) : at][::-1])
         if local is not None:
             start = at - local.end()
@@ -68,7 +68,11 @@ _WIDE = str.maketrans(
 )
 """One character for one, so that positions stay."""
 
-_ENOUGH_DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){6}")
+# Where digits enough for a number stand close together: a quick look, and only around these places a thorough one.
+_DIGITS = re.compile(r"\d(?:[^\d\n]{0,3}\d){6,}")
+_BEFORE_DIGITS = 32
+"""What of the text before them tells what they are: a plus sign and brackets, or a label (WhatsApp number": ")."""
+_BEHIND_DIGITS = 8
 
 # Any country, E.164: the plus sign (%2B in a URL) says what it is, so only the number of digits is checked.
 _INTERNATIONAL = re.compile(r"(?:(?<![A-Za-z0-9_+])\(?\+|(?<=%2B))[1-9](?:\)?[ .-]?\(?\d){7,15}(?![A-Za-z0-9_])", re.ASCII)
@@ -115,6 +119,7 @@ _PHONE_FIELD = re.compile(
 )
 _NEXT_WORD = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|[\W_]+")
 _WHOLE_NUMBER = re.compile(rf"\s*({_NUMBER})\s*", re.ASCII)
+_LONGEST_WHOLE = 100
 _DATE_OR_ADDRESS = re.compile(r"(?:19|20)\d\d[-./]\d\d?[-./]\d\d?|\d{1,3}(?:\.\d{1,3}){3}$", re.ASCII)
 
 
@@ -125,20 +130,27 @@ def find_phones(text: str, key: str = "") -> Iterator[Found]:
         text: where to look.
         key: the name of the field that holds the text; a field such as `phone` holds a number in whatever form.
     """
-    if _ENOUGH_DIGITS.search(text) is None:
+    if key and len(text) < _LONGEST_WHOLE and _PHONE_KEY.search(key) and (whole := _WHOLE_NUMBER.fullmatch(_plain(text))):
+        yield Found("phone", *whole.span(1), text[slice(*whole.span(1))])
         return
-    plain = text.translate(_WIDE)
-    if key and _PHONE_KEY.search(key) and (whole := _WHOLE_NUMBER.fullmatch(plain)):
-        spans = [whole.span(1)]
-    else:
-        spans = [match.span() for match in _INTERNATIONAL.finditer(plain) if _is_international(match[0])]
-        spans += [match.span() for match in _NATIONAL.finditer(plain) if _is_national(match)]
-        spans += [match.span(1) for match in _LABELLED.finditer(plain) if not _DATE_OR_ADDRESS.match(match[1])]
     position = 0
-    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if start >= position:
-            yield Found("phone", start, end, text[start:end])
-            position = end
+    for digits in _DIGITS.finditer(text):
+        before = max(0, digits.start() - _BEFORE_DIGITS)
+        for start, end in _spans(_plain(text[before : digits.end() + _BEHIND_DIGITS])):
+            if before + start >= position:
+                position = before + end
+                yield Found("phone", before + start, position, text[before + start : position])
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() and "\t" not in text else text.translate(_WIDE)
+
+
+def _spans(plain: str) -> list[tuple[int, int]]:
+    spans = [match.span() for match in _INTERNATIONAL.finditer(plain) if _is_international(match[0])]
+    spans += [match.span() for match in _NATIONAL.finditer(plain) if _is_national(match)]
+    spans += [match.span(1) for match in _LABELLED.finditer(plain) if not _DATE_OR_ADDRESS.match(match[1])]
+    return sorted(spans, key=lambda span: (span[0], -span[1]))
 
 
 def _is_international(number: str) -> bool:

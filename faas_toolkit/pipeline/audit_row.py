@@ -57,7 +57,7 @@ class RowWriter:
         }
 
     def _noted(self, decision: str) -> str:
-        return mask_text(self._redact(decision)[: 2 * _MAX_NOTE_CHARS], self._detectors)[:_MAX_NOTE_CHARS]
+        return mask_text(self._redact.beginning(decision, 2 * _MAX_NOTE_CHARS), self._detectors)[:_MAX_NOTE_CHARS]
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
@@ -65,9 +65,8 @@ class RowWriter:
         text = _written(arguments)
         if self._arguments == "hash":
             return digest(text)
-        text = self._redact(text)
-        # Masked together with what follows, so that nothing is cut in two before it is found.
-        masked = mask_text(text[: 2 * MAX_ARGUMENT_CHARS], self._detectors)
+        # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
+        masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"
 
 

@@ -110,7 +110,9 @@ class Consult:
         if not isinstance(reason, str) or not reason.strip():
             return f"The rule {name!r} of this workspace refuses the call."
         # Cleaned before it is cut, so that nothing is torn before it is found.
-        return printable(masker.text(shortened(self._redact(reason), 2 * _REASON_CHARS)), _REASON_CHARS)
+        return printable(
+            masker.text(shortened(self._redact.beginning(reason, 4 * _REASON_CHARS), 2 * _REASON_CHARS)), _REASON_CHARS
+        )
 
     def _checked(self, name: str, call: Call, rewritten: object, masker: Masker) -> Mapping[str, object]:
         if not isinstance(rewritten, Mapping):

@@ -138,6 +138,49 @@ def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes
     assert SecretRedactor([]).value(value) is value
 
 
+def test_the_beginning_of_a_text_holds_no_half_secret_at_its_cut():
+    redact = SecretRedactor(["a hidden value", "another one"])
+    for before in range(40):
+        text = "." * before + "a hidden value" * 20
+        beginning = redact.beginning(text, 40)
+        assert len(beginning) <= 40
+        assert "a hid" not in beginning
+        assert redact(text).startswith(beginning)
+    assert redact.beginning("short", 40) == "short"
+    assert SecretRedactor([]).beginning("abc", 2) == "ab"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "an ordinary text. " * 100_000,
+        "hidden-value" * 100_000,
+        ["hidden-value"] * 20_000,
+        {f"hidden-value {number}": number for number in range(20_000)},
+        list(range(100_000)),
+    ],
+    ids=["long", "full of secrets", "many texts", "many keys", "numbers"],
+)
+def test_a_large_value_gives_way_while_it_is_looked_through(value):
+    turns = []
+    redacted = SecretRedactor([f"hidden-value{end}" for end in ("", "-1", "-2")], lambda: turns.append(1)).value(value)
+    assert len(turns) >= 3
+    assert "hidden" not in str(redacted)
+
+
+def test_a_text_is_redacted_without_giving_way_since_it_may_be_written_down_while_a_call_ends():
+    def give_way():
+        raise AssertionError
+
+    redact = SecretRedactor(["hidden-value"], give_way)
+    redact("hidden-value " * 100_000)
+    redact.beginning("hidden-value " * 100_000, 4_000)
+
+
+def test_a_mark_is_not_looked_through_again():
+    assert SecretRedactor(["secret-one", "secret"])("secret-one secret") == "[secret] [secret]"
+
+
 def test_two_keys_that_become_one_lose_no_value():
     value = {"a hidden-value": 1, "[secret]": 2, "hidden-value": 3, "a other-value": 4}
     redacted = SecretRedactor(["hidden-value", "other-value"]).value(value)

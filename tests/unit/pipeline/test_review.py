@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from faas_toolkit.core.call import Answer, Caller
 from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, NotFound, Unavailable
+from faas_toolkit.core.offload import Pace
+from faas_toolkit.core.redaction import mask_text
 from faas_toolkit.core.stream import End as StreamEnd
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.refusals import Refusals, compile_pattern
@@ -302,6 +304,46 @@ def test_a_failure_from_further_in_is_masked_too(kind):
 def test_a_failure_that_repeats_the_caller_s_own_words_is_left():
     with pytest.raises(NotFound, match=re.escape(EMAIL)):
         reviewed(NotFound(f"Nobody has the address {EMAIL}."))
+
+
+# --- large answers
+
+
+@pytest.mark.parametrize("found", [EMAIL, PHONE, "+86 138 1234 5678", "tel. 4155550132"])
+def test_a_long_text_is_masked_as_a_short_one_wherever_its_portions_meet(found):
+    for shift in range(len(found) + 2):
+        around = ("x" * 99 + " ") * (Pace.PORTION // 100)
+        text = f"{around}{'.' * (Pace.PORTION - len(around) - shift)} {found} {around} {found} {around}"
+        answer, call = reviewed(Answer(variables={"text": text}, source="main"))
+        assert answer.variables["text"] == mask_text(text, DETECT)
+        assert sum(call.record.masks.values()) == 2
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        "x" * 1_000_000,
+        "@" * 1_000_000,
+        f"{EMAIL} " * 20_000,
+        ["short"] * 40_000,
+        list(range(70_000)),
+        {f"{number}@example.com": 1 for number in range(20_000)},
+    ],
+    ids=["long", "hostile", "full", "many", "numbers", "keys"],
+)
+def test_a_large_answer_gives_way_while_it_is_masked(large):
+    turns = []
+    call = make_call(caller=Caller(subject="alice"))
+    Review(detect=DETECT, give_way=lambda: turns.append(1))(call, End(Answer(variables={"large": large}, source="main")))
+    assert len(turns) >= 20
+
+
+def test_a_large_chunk_of_a_stream_gives_way_too():
+    turns = []
+    review = Review(detect=DETECT, give_way=lambda: turns.append(1))
+    stream = review(make_call(caller=Caller(subject="alice")), End(Stream(iter([f"{EMAIL} " * 20_000]))))
+    assert read(stream)[0] == f"{MASKED_EMAIL} " * 20_000
+    assert len(turns) >= 10
 
 
 # --- streams
