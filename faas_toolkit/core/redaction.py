@@ -63,7 +63,7 @@ class SecretRedactor:
         if len(text) <= chars:
             return self(text)[:chars]
         seen = self(text[: chars + longest])
-        return seen[: min(chars, len(seen) - longest)]
+        return seen[: max(0, min(chars, len(seen) - longest))]
 
     def value[T](self, value: T) -> T:
         """The value with no secret in any text inside it, keys included; the same object where none stands in it."""

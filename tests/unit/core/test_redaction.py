@@ -147,6 +147,9 @@ def test_the_beginning_of_a_text_holds_no_half_secret_at_its_cut():
         assert "a hid" not in beginning
         assert redact(text).startswith(beginning)
     assert redact.beginning("short", 40) == "short"
+    long = "0123456789" * 4
+    for before in range(10):
+        assert "0123" not in SecretRedactor([long]).beginning("." * before + long * 2, 20)
     assert SecretRedactor([]).beginning("abc", 2) == "ab"
 
 
