@@ -1,6 +1,7 @@
 """One configuration, put together: the front with its policies, the capabilities, and what they ask."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,15 @@ class Runtime:
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
 
+    def redacted(self, answer: Answer) -> Answer:
+        """The answer without this configuration's secrets."""
+        return replace(
+            answer,
+            variables=self.redact.value(answer.variables),
+            added=self.redact.value(answer.added),
+            notices=tuple(map(self.redact, answer.notices)),
+        )
+
     def present(self, operation: Operation, answer: Answer, max_chars: int) -> str:
         """The one text of an answer, with what was added and what the reader should know."""
         present: Presenter = load(PRESENTERS[operation.name])
@@ -117,7 +127,8 @@ class Runtime:
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
+        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
+        return SecretRedactor(secrets, self._process.offload.give_way)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -137,11 +148,17 @@ class Runtime:
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
             Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
-            Consult(before={name: around.before for name, around in catalog.operations.items() if around.before}, invoke=invoke),
+            Consult(
+                before={name: around.before for name, around in catalog.operations.items() if around.before},
+                invoke=invoke,
+                detect=catalog.review.detect,
+                redact=self.redact,
+            ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
+                give_way=process.offload.give_way,
             ),
             Cache(
                 store=process.cache_store,

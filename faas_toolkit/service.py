@@ -93,7 +93,7 @@ class Service:
         )
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
-                answer = runtime.handle(call)
+                answer = runtime.redacted(runtime.handle(call))  # before the text is cut, so that no secret is torn by that
                 text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
@@ -101,9 +101,9 @@ class Service:
             return Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=runtime.redact.value(answer.variables),
+                variables=answer.variables,
                 source=answer.source,
-                added=runtime.redact.value(answer.added),
+                added=answer.added,
             )
 
     def check(self, settings: RuntimeSettings) -> None:
@@ -124,7 +124,7 @@ class Service:
                 {"target": attempt.target, "outcome": attempt.outcome, "duration_ms": round(attempt.duration * 1_000, 1)}
                 for attempt in record.attempts
             ],
-            "decisions": [str(decision) for decision in record.decisions],
+            "decisions": [runtime.redact(str(decision)) for decision in record.decisions],
             "catalog": runtime.loaded.hash[:12],
         }
         if runtime.stands_in:

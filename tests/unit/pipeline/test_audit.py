@@ -238,6 +238,15 @@ def test_a_secret_in_a_decision_is_removed(policy, call, database):
     assert contents(database)[0]["decisions"] == ["consult: refused (because of [secret])"]
 
 
+def test_personal_data_in_a_decision_is_masked(policy, call, database):
+    def proceed(call):
+        call.record.decide("consult", "refused", "x" * 100 + " wei@example.com")
+        return ANSWER
+
+    policy()(call(), proceed)
+    assert "wei" not in contents(database)[0]["decisions"][0]
+
+
 # ---- the log is away
 
 
