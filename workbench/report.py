@@ -34,6 +34,11 @@ def tools(console: Console, declaration: Declaration) -> None:
         console.print(f"  variables: {', '.join(tool.variables)}", style="dim")
 
 
+def started(console: Console, transport: str, seconds: float) -> None:
+    """That the plugin serves, and how it was started."""
+    console.print(f"\nstarted through {transport} in {seconds:.1f} s", style="dim")
+
+
 def called(console: Console, surface: SurfaceName, reply: Reply, provider_id: str) -> int:
     """What the surface sees, then what it does not: the variables; 1 where the call failed."""
     failed = reply.error is not None or reply.variables.get("ok") is False
