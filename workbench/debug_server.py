@@ -40,8 +40,9 @@ class DebugServer:
         self._registered: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        """Opens it."""
-        self.open()
+        """Opens it, unless it is open."""
+        if self._listener is None:
+            self.open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -67,6 +68,7 @@ class DebugServer:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)  # wakes whoever waits on it
                 one.close()
+        self._listener = None
         self._connections.clear()
 
     def write(self, line: bytes) -> None:
