@@ -1,4 +1,4 @@
-"""The command line: list the tools, call one as a surface of Dify would, check a catalog, show the demo."""
+"""The command line: list the tools, call one as a surface of Dify would, check a catalog or a debug setup, show the demo."""
 
 import argparse
 import json
@@ -69,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
 
+    debug_check = commands.add_parser("debug-check", help="say what is wrong with a remote debug setup before it is started")
+    debug_check.add_argument("--env", type=Path, metavar="FILE", help="the settings (default: .env in the plugin's folder)")
+    debug_check.add_argument(
+        "--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)"
+    )
+    debug_check.set_defaults(run=_debug_check)
+
     demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
     demo.set_defaults(run=_demo)
@@ -118,6 +125,12 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
         print(catalog_file.encoded(text))  # not through the console, which would wrap the line
         return 0
     return report.catalog(console, options.file.name, catalog_file.findings(text), catalog_file.secrets_of(text))
+
+
+def _debug_check(options: argparse.Namespace, console: Console) -> int:
+    from workbench.debug_check import findings
+
+    return report.debug_check(console, findings(options.plugin, options.env))
 
 
 def _demo(options: argparse.Namespace, console: Console) -> int:
