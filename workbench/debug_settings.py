@@ -30,7 +30,7 @@ def _method(method: str) -> Finding:
     if method == "remote":
         return Finding("INSTALL_METHOD", "ok", "remote")
     text = f"It is {method}: {_OTHER_METHODS[method]} instead of connecting."
-    return Finding("INSTALL_METHOD", "wrong", text, "INSTALL_METHOD=remote in .env; .env.example shows all four lines.")
+    return Finding("INSTALL_METHOD", "wrong", text, "INSTALL_METHOD=remote in .env; .env.example shows every line.")
 
 
 def _address(seen: Mapping[str, Any]) -> Finding:

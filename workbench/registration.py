@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workbench.declaration import Declaration, declared
+from workbench.wire import event_of
 
 MAX_ASSET_BYTES = 50 * 1024 * 1024
 
@@ -46,11 +46,16 @@ class Registration:
         Raises:
             RegistrationRefused: with the daemon's words.
         """
+        message = event_of(line)
+        if message is None or not isinstance(message.get("type"), str):
+            raise RegistrationRefused("handshake failed, invalid handshake message")
         try:
-            message = json.loads(line)
-            kind, data = str(message["type"]), message["data"]
-        except (ValueError, TypeError, KeyError):
-            raise RegistrationRefused("handshake failed, invalid handshake message") from None
+            self._act_on(message)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RegistrationRefused(f"{message['type']} failed, invalid data: {error!r}") from error
+
+    def _act_on(self, message: Mapping[str, Any]) -> None:
+        kind, data = message["type"], message["data"]
         if kind == "handshake":
             self._shake_hands(data)
         elif not self.handshaken:
