@@ -206,7 +206,7 @@ class PluginProcess(ABC):
     def _watch(self) -> None:
         while not self._stopping.wait(_WATCH_EVERY) and not self._ended.is_set():
             silent = time.monotonic() - self._last_life
-            if silent > self._silence_limit:
+            if self._ready.is_set() and silent > self._silence_limit:  # until then `wait_ready` has the say
                 self._violated("heartbeat", f"no sign of life for {silent:.1f} s")
                 self._running().kill()
                 return
