@@ -24,7 +24,7 @@ from workbench.session import HostFailure, ProtocolViolation, Reply, Session, Wo
 from workbench.stdio import StdioProcess
 from workbench.storage import WorkspaceStorage
 from workbench.tcp import TcpProcess
-from workbench.wire import Sender
+from workbench.wire import RequestRefused, Sender
 
 Transport = Literal["stdio", "tcp", "serverless"]
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
@@ -203,6 +203,9 @@ class PluginHost:
         except OSError as error:
             self._forget(session.id)
             raise HostFailure("no proper instance\nfailed to write request") from error
+        except RequestRefused:
+            self._forget(session.id)
+            raise
         return session
 
     def _forget(self, session_id: str) -> None:

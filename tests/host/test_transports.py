@@ -86,6 +86,7 @@ def test_a_backwards_call_after_the_end_of_its_session_is_a_violation(transport,
 def test_a_serverless_request_above_5_mib_is_refused_before_it_is_sent(serverless):
     with pytest.raises(RequestRefused, match="ServerlessPayloadTooLarge"):
         serverless.invoke_tool("answer", {"word": "x" * 5_242_880})
+    assert serverless._sessions == {}
 
 
 def test_a_serverless_line_above_5_mib_fails_the_session():
