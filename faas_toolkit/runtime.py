@@ -1,6 +1,7 @@
 """One configuration, put together: the front with its policies, the capabilities, and what they ask."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Inventory
 from faas_toolkit.core.operation import Operation, Traits
+from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
 from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
@@ -99,6 +101,15 @@ class Runtime:
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
 
+    def redacted(self, answer: Answer) -> Answer:
+        """The answer without this configuration's secrets."""
+        return replace(
+            answer,
+            variables=self.redact.value(answer.variables),
+            added=self.redact.value(answer.added),
+            notices=tuple(map(self.redact, answer.notices)),
+        )
+
     def present(self, operation: Operation, answer: Answer, max_chars: int) -> str:
         """The one text of an answer, with what was added and what the reader should know."""
         present: Presenter = load(PRESENTERS[operation.name])
@@ -116,7 +127,8 @@ class Runtime:
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
+        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
+        return SecretRedactor(secrets, self._process.offload.give_way)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -136,13 +148,25 @@ class Runtime:
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
             Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
-            Consult(before={name: around.before for name, around in catalog.operations.items() if around.before}, invoke=invoke),
+            Consult(
+                before={name: around.before for name, around in catalog.operations.items() if around.before},
+                invoke=invoke,
+                detect=catalog.review.detect,
+                redact=self.redact,
+            ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
+                give_way=process.offload.give_way,
             ),
-            Cache(store=process.cache_store, outcomes=process.outcomes, traits=self._traits, catalog_hash=self.loaded.hash),
+            Cache(
+                store=process.cache_store,
+                memory=process.memory_cache,
+                outcomes=process.outcomes,
+                traits=self._traits,
+                catalog_hash=self.loaded.hash,
+            ),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
@@ -205,15 +229,19 @@ class Runtime:
         from faas_toolkit.capabilities.crm.capability import CrmCapability
 
         configured = self.loaded.catalog.crm
+        made = {name: self._crm_source(name, config) for name, config in configured.items()}
         return CrmCapability(
-            sources={name: self._crm_source(config) for name, config in configured.items()},
-            targets={name: config.to_target(f"crm:{name}") for name, config in configured.items()},
+            sources={name: source for name, (source, _) in made.items()},
+            targets={name: target for name, (_, target) in made.items()},
             outbound=self._process.outbound,
         )
 
-    def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
-        source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
-        return source
+    def _crm_source(self, name: str, config: "CrmSourceConfig") -> tuple["CrmSource", Target]:
+        make: Callable[..., CrmSource] = load(CRM_SOURCES[config.kind])
+        if config.kind == "function":
+            function = self._functions.serving(config.function)
+            return make(function=function), function.target
+        return make(database=self._process.database, clock=self._process.clock), config.to_target(f"crm:{name}")
 
     @cached_property
     def _functions(self) -> "FunctionCapability":

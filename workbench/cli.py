@@ -1,4 +1,4 @@
-"""The command line: list the tools, call one as a surface of Dify would, check a catalog, show the demo."""
+"""The command line: list the tools, call one as a surface of Dify would, check a catalog or a debug setup, show the demo."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from workbench import catalog_file, report
 from workbench.declaration import Tool, read_declaration
-from workbench.host import DEFAULT_WORKSPACE, PluginHost
+from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     tools = commands.add_parser("tools", help="list the plugin's tools and their parameters")
     tools.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    tools.add_argument("--through", choices=TRANSPORTS, help="start the plugin in this way first (default: only read its files)")
     tools.set_defaults(run=_tools)
 
     call = commands.add_parser("call", help="call a tool and show what that surface of Dify sees")
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     call.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
     call.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    call.add_argument("--through", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
 
@@ -67,13 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
 
-    package = commands.add_parser("package", help="write the .difypkg, check it, and start what is in it")
-    package.add_argument("--output", type=Path, default=PROJECT / "dist", metavar="DIR", help="where it goes (default: dist/)")
-    package.add_argument("--catalog", type=Path, metavar="FILE", help="make a private package: a typed tool for each function")
-    package.add_argument("--name", default="", help="the private plugin's name, for example acme_functions")
-    package.add_argument("--author", default="", help="its author (default: as the public one)")
-    package.add_argument("--version", default="", help="its version (default: as the public one)")
-    package.set_defaults(run=_package)
+    debug_check = commands.add_parser("debug-check", help="say what is wrong with a remote debug setup before it is started")
+    debug_check.add_argument("--env", type=Path, metavar="FILE", help="the settings (default: .env in the plugin's folder)")
+    debug_check.add_argument(
+        "--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)"
+    )
+    debug_check.set_defaults(run=_debug_check)
+
+    _add_package(commands.add_parser("package", help="write the .difypkg, check it, and start what is in it"))
 
     demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
@@ -81,8 +84,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_package(package: argparse.ArgumentParser) -> None:
+    package.add_argument("--output", type=Path, default=PROJECT / "dist", metavar="DIR", help="where it goes (default: dist/)")
+    package.add_argument("--catalog", type=Path, metavar="FILE", help="make a private package: a typed tool for each function")
+    package.add_argument("--name", default="", help="the private plugin's name, for example acme_functions")
+    package.add_argument("--author", default="", help="its author (default: as the public one)")
+    package.add_argument("--version", default="", help="its version (default: as the public one)")
+    package.set_defaults(run=_package)
+
+
 def _tools(options: argparse.Namespace, console: Console) -> int:
-    report.tools(console, read_declaration(options.plugin))
+    if not options.through:
+        report.tools(console, read_declaration(options.plugin))
+        return 0
+    with _data_folder(temporary=True) as folder, _host(options.plugin, folder, options.through) as host:
+        report.tools(console, host.process.declaration or host.declaration)
+        report.started(console, options.through, host.start_seconds)
     return 0
 
 
@@ -96,7 +113,7 @@ def _call(options: argparse.Namespace, console: Console) -> int:
         report.refused(console, options.surface, refused_observation(options.surface, str(refusal)).text)
         return 1
     workspace = _workspace(options.workspace)
-    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.through) as host:
         if server := ModelServer.from_environment():
             host.workspace(workspace).handlers.update(server.handlers())
         reply = host.invoke_tool(
@@ -121,6 +138,12 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
     return report.catalog(console, options.file.name, catalog_file.findings(text), catalog_file.secrets_of(text))
 
 
+def _debug_check(options: argparse.Namespace, console: Console) -> int:
+    from workbench.debug_check import findings
+
+    return report.debug_check(console, findings(options.plugin, options.env))
+
+
 def _package(options: argparse.Namespace, console: Console) -> int:
     from workbench.package.command import run
 
@@ -133,13 +156,13 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
     return run(console, company=options.company)
 
 
-def _host(root: Path, folder: Path) -> PluginHost:
+def _host(root: Path, folder: Path, transport: Transport) -> PluginHost:
     environment = {"FAAS_TOOLKIT_DATA_DIR": str(folder / "data")}
-    return PluginHost(root, environment=environment, storage_folder=folder / "storage")
+    return PluginHost(root, transport=transport, environment=environment, storage_folder=folder / "storage")
 
 
 @contextmanager
-def _data_folder(temporary: bool) -> Iterator[Path]:  # noqa: FBT001 - the flag of the command line
+def _data_folder(*, temporary: bool) -> Iterator[Path]:
     if not temporary:
         yield KEPT
         return

@@ -16,13 +16,8 @@ def environment(home, **settings):
     return {**kept, "HOME": str(home), **settings}
 
 
-def test_it_beats_and_answers_over_stdio(unpacked):
-    assert [str(problem) for problem in start.serves_over_stdio(unpacked)] == []
-
-
-def test_it_serves_within_twenty_seconds_in_serverless_mode(unpacked):
-    """The marketplace waits 20 s for the words "Serving Flask app" and an HTTP answer."""
-    assert [str(problem) for problem in start.serves_in_serverless_mode(unpacked)] == []
+def test_it_serves_within_twenty_seconds_over_stdio_and_in_serverless_mode(unpacked):
+    assert [str(problem) for problem in start.starts(unpacked)] == []
 
 
 def test_a_package_that_does_not_start_is_reported_both_ways_with_what_it_wrote(unpacked, tmp_path):
