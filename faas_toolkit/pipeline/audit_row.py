@@ -58,7 +58,7 @@ class RowWriter:
 
     def _noted(self, decisions: Iterable[Decision]) -> list[str]:
         """The decisions, looked through as one text: a call has many, and each look costs as much for a line as for ten."""
-        cut = [" ".join(self._redact(str(decision)).split("\n"))[: 2 * _MAX_NOTE_CHARS] for decision in decisions]
+        cut = [" ".join(self._redact.beginning(str(decision), 2 * _MAX_NOTE_CHARS).split("\n")) for decision in decisions]
         return [note[:_MAX_NOTE_CHARS] for note in mask_text("\n".join(cut), self._detectors).split("\n")] if cut else []
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
