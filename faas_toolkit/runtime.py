@@ -1,6 +1,7 @@
 """One configuration, put together: the front with its policies, the capabilities, and what they ask."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,20 @@ from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
-from faas_toolkit.core.inventory import Finding, Inventory
+from faas_toolkit.core.inventory import Entry, Finding, Inventory, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
-from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.wiring import (
+    CRM_SOURCES,
+    OPERATIONS,
+    PLATFORMS,
+    PRESENTERS,
+    Process,
+    RuntimeSettings,
+    load,
+    operation_named,
+)
 
 if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.capability import CrmCapability
@@ -76,6 +86,26 @@ class Runtime:
         if not isinstance(answer, Answer):
             raise Internal(f"{name} has no streamed form.")
         return answer
+
+    def offer(self, call: Call) -> Offer:
+        """What the caller may use, after the policies that decide about a question; raises a `Failure`.
+
+        Those further in are left out: what is offered is configuration, so nothing of it is masked or kept.
+        """
+        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+
+        offered: list[Offer] = []
+
+        def look(inner: Call) -> Answer:
+            granted = tuple(name for name in OPERATIONS if inner.scope.grants_operation(operation_named(name).grant))
+            functions = tuple(_without(self.redact, entry) for entry in self._functions.entries(inner.scope))
+            offered.append(Offer(operations=granted, functions=functions))
+            return Answer(variables={}, source="catalog")
+
+        if self.unusable:
+            compose((self._audit,), self._refuse)(call)
+        compose(self._policies[: FRONT_ORDER.index("review")], look)(call)
+        return offered[0]
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
@@ -242,6 +272,12 @@ class Runtime:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process)
         yield from diagnosis.version_findings()
+
+
+def _without(redact: SecretRedactor, entry: Entry) -> Entry:
+    """The entry with no secret in what an administrator wrote about it."""
+    written = {name: redact.value(getattr(entry, name)) for name in ("description", "arguments", "result")}
+    return replace(entry, **written)
 
 
 def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:

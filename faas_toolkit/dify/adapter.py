@@ -1,11 +1,15 @@
-"""The door for Dify's tools and provider. Start-up counts (design.md §3.7), so what stands behind it loads on the first call."""
+"""The door for Dify's tools, endpoints and provider.
+
+Start-up counts (design.md §3.7), so what stands behind it loads on the first call.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dify_plugin import Tool
+    from dify_plugin import Endpoint, Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
+    from dify_plugin.interfaces.endpoint import Request, Response
 
 
 def run(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
@@ -13,6 +17,13 @@ def run(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> 
     from faas_toolkit.dify import invocation
 
     yield from invocation.answer(tool, operation_name, parameters)
+
+
+def respond(endpoint: "Endpoint", door: str, request: "Request", settings: Mapping[str, object]) -> "Response":
+    """Answers one HTTP request at an endpoint (`mcp`, `health` or `preflight`); never raises."""
+    from faas_toolkit.dify import endpoint as http
+
+    return http.answer(endpoint, door, request, settings)
 
 
 def validate(credentials: Mapping[str, object]) -> None:

@@ -101,9 +101,9 @@ def test_tags_are_known_to_dify_and_to_the_sdk(manifest, provider):
     assert set(provider["identity"]["tags"]) <= TAGS
 
 
-def test_only_the_permission_that_is_used_is_asked_for(manifest):
-    (name,) = manifest["resource"]["permission"]
-    assert name == "storage"
+def test_only_the_permissions_that_are_used_are_asked_for(manifest):
+    assert set(manifest["resource"]["permission"]) == {"storage", "endpoint"}
+    assert manifest["resource"]["permission"]["endpoint"] == {"enabled": True}
     assert 1024 <= manifest["resource"]["permission"]["storage"]["size"] <= 1 << 30
     assert "storage" in (ROOT / "PRIVACY.md").read_text(encoding="utf-8")
 
