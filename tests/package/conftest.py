@@ -39,6 +39,17 @@ def tools(provider):
     return {path: yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in provider["tools"]}
 
 
+@pytest.fixture(scope="session")
+def endpoint_group(manifest):
+    (path,) = manifest["plugins"]["endpoints"]
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def endpoints(endpoint_group):
+    return {path: yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in endpoint_group["endpoints"]}
+
+
 @pytest.fixture
 def process():
     """Starts processes and ends them by their own handle."""
