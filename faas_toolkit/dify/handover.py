@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 STORAGE_KEY = "faas_toolkit_settings"
 MAX_SEALED_BYTES = 1_000_000
 RETRY_SECONDS = 60.0
-_REMEMBERED = 1_024
+_REMEMBERED = 256
+"""Workspaces; a catalog may have a million characters, and another look at storage takes a millisecond."""
 _TOO_LARGE = b"too large"
 _HOW_ELSE = "Or fill in the endpoint's own settings `catalog` and `secrets`."
 _log = logging.getLogger(__name__)

@@ -75,7 +75,8 @@ class McpServer:
         return {"tools": page}
 
     def _call(self, params: Mapping[str, Any]) -> dict[str, object]:
-        name, arguments = params.get("name"), params.get("arguments") or {}
+        name, given = params.get("name"), params.get("arguments")
+        arguments = {} if given is None else given
         if not isinstance(name, str) or not name:
             raise RpcError(INVALID_PARAMS, '"name" must be the name of a tool of tools/list.')
         if not isinstance(arguments, dict):
@@ -146,5 +147,6 @@ def _failed(failure: Failure, *, status: int = 200) -> RpcError:
 
 def _too_large(size: int, limit: int) -> TooLarge:
     return TooLarge(
-        f"The answer has {size:,} bytes; at most {limit:,} are sent.", hint="Ask for less: narrower, or fewer at once."
+        f"The call ran, but its answer has {size:,} bytes; at most {limit:,} are sent.",
+        hint="Ask for less: narrower, or fewer at once.",
     )

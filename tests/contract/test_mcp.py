@@ -147,17 +147,23 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_official_client_connects_lists_and_calls(official, mode):
     found = official(
-        ["ping"], ["list"], ["call", "churn_score", {"open_tickets": 4}], ["call", "crm_lookup", {"query": "Wei"}], mode=mode
+        ["ping"],
+        ["list"],
+        ["call", "churn_score", {"open_tickets": 4}],
+        ["call", "crm_lookup", {"query": "Wei", "include": ["deals"], "filters": {"country": "China"}}],
+        ["call", "function_call", {"function": "churn_score", "arguments": {"open_tickets": 4}}],
+        mode=mode,
     )
     assert found["version"] == "2025-11-25"
     assert found["server"]["name"] == "faas_toolkit"
-    _, tools, scored, looked_up = found["done"]
+    _, tools, scored, looked_up, by_name = found["done"]
     assert {"crm_lookup", "function_call", "churn_score", "function_crm_lookup", "diagnose"} <= set(listing(tools))
     assert not scored["isError"]
     assert 0 < scored["structuredContent"]["data"]["score"] < 1
     assert scored["content"][0]["text"].startswith("The function answered: ")
     assert looked_up["structuredContent"]["source"] == "sample"
     assert looked_up["structuredContent"]["records"]
+    assert by_name["structuredContent"]["data"] == scored["structuredContent"]["data"]
 
 
 def test_a_function_is_listed_with_its_own_nested_schema_and_its_result(official):

@@ -148,6 +148,17 @@ def test_more_tools_than_one_answer_holds_come_on_pages():
     assert seen == ["crm_lookup", *(each.name for each in functions)]
 
 
+@pytest.mark.parametrize("arguments", [[], "", 0, False, "text", [1]])
+def test_arguments_that_are_no_object_are_wrong_parameters(arguments):
+    _, answer, _ = ask(message("tools/call", name="crm_lookup", arguments=arguments))
+    assert answer["error"]["code"] == -32_602
+
+
+def test_arguments_may_be_left_out():
+    assert ask(message("tools/call", name="crm_lookup", arguments=None))[1]["result"]["isError"] is False
+    assert ask(message("tools/call", name="crm_lookup"))[1]["result"]["isError"] is False
+
+
 @pytest.mark.parametrize("cursor", ["-1", "x", "²", 5, "", "9" * 9, []])
 def test_a_made_up_cursor_is_refused(cursor):
     _, answer, _ = ask(message("tools/list", cursor=cursor))
