@@ -5,25 +5,17 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis
+from faas_toolkit import diagnosis, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
-from faas_toolkit.core.inventory import Entry, Finding, Inventory, Offer
+from faas_toolkit.core.inventory import Finding, Inventory, Offer
 from faas_toolkit.core.operation import Operation, Traits
+from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
-from faas_toolkit.wiring import (
-    CRM_SOURCES,
-    OPERATIONS,
-    PLATFORMS,
-    PRESENTERS,
-    Process,
-    RuntimeSettings,
-    load,
-    operation_named,
-)
+from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
 
 if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.capability import CrmCapability
@@ -88,24 +80,10 @@ class Runtime:
         return answer
 
     def offer(self, call: Call) -> Offer:
-        """What the caller may use, after the policies that decide about a question; raises a `Failure`.
-
-        Those further in are left out: what is offered is configuration, so nothing of it is masked or kept.
-        """
-        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
-
-        offered: list[Offer] = []
-
-        def look(inner: Call) -> Answer:
-            granted = tuple(name for name in OPERATIONS if inner.scope.grants_operation(operation_named(name).grant))
-            functions = tuple(_without(self.redact, entry) for entry in self._functions.entries(inner.scope))
-            offered.append(Offer(operations=granted, functions=functions))
-            return Answer(variables={}, source="catalog")
-
+        """What the caller may use; raises a `Failure`."""
         if self.unusable:
-            compose((self._audit,), self._refuse)(call)
-        compose(self._policies[: FRONT_ORDER.index("review")], look)(call)
-        return offered[0]
+            self._front(call.operation.name)(call)
+        return offer.ask(call, policies=self._policies, functions=self._functions, redact=self.redact)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
@@ -129,6 +107,15 @@ class Runtime:
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
 
+    def redacted(self, answer: Answer) -> Answer:
+        """The answer without this configuration's secrets."""
+        return replace(
+            answer,
+            variables=self.redact.value(answer.variables),
+            added=self.redact.value(answer.added),
+            notices=tuple(map(self.redact, answer.notices)),
+        )
+
     def present(self, operation: Operation, answer: Answer, max_chars: int) -> str:
         """The one text of an answer, with what was added and what the reader should know."""
         present: Presenter = load(PRESENTERS[operation.name])
@@ -146,7 +133,8 @@ class Runtime:
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
+        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
+        return SecretRedactor(secrets, self._process.offload.give_way)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -166,13 +154,25 @@ class Runtime:
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
             Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
-            Consult(before={name: around.before for name, around in catalog.operations.items() if around.before}, invoke=invoke),
+            Consult(
+                before={name: around.before for name, around in catalog.operations.items() if around.before},
+                invoke=invoke,
+                detect=catalog.review.detect,
+                redact=self.redact,
+            ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
+                give_way=process.offload.give_way,
             ),
-            Cache(store=process.cache_store, outcomes=process.outcomes, traits=self._traits, catalog_hash=self.loaded.hash),
+            Cache(
+                store=process.cache_store,
+                memory=process.memory_cache,
+                outcomes=process.outcomes,
+                traits=self._traits,
+                catalog_hash=self.loaded.hash,
+            ),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
@@ -235,15 +235,19 @@ class Runtime:
         from faas_toolkit.capabilities.crm.capability import CrmCapability
 
         configured = self.loaded.catalog.crm
+        made = {name: self._crm_source(name, config) for name, config in configured.items()}
         return CrmCapability(
-            sources={name: self._crm_source(config) for name, config in configured.items()},
-            targets={name: config.to_target(f"crm:{name}") for name, config in configured.items()},
+            sources={name: source for name, (source, _) in made.items()},
+            targets={name: target for name, (_, target) in made.items()},
             outbound=self._process.outbound,
         )
 
-    def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
-        source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
-        return source
+    def _crm_source(self, name: str, config: "CrmSourceConfig") -> tuple["CrmSource", Target]:
+        make: Callable[..., CrmSource] = load(CRM_SOURCES[config.kind])
+        if config.kind == "function":
+            function = self._functions.serving(config.function)
+            return make(function=function), function.target
+        return make(database=self._process.database, clock=self._process.clock), config.to_target(f"crm:{name}")
 
     @cached_property
     def _functions(self) -> "FunctionCapability":
@@ -272,12 +276,6 @@ class Runtime:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process)
         yield from diagnosis.version_findings()
-
-
-def _without(redact: SecretRedactor, entry: Entry) -> Entry:
-    """The entry with no secret in what an administrator wrote about it."""
-    written = {name: redact.value(getattr(entry, name)) for name in ("description", "arguments", "result")}
-    return replace(entry, **written)
 
 
 def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:

@@ -46,6 +46,7 @@ PRESENTERS: Mapping[str, str] = {
 
 CRM_SOURCES: Mapping[str, str] = {
     "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
+    "function": "faas_toolkit.capabilities.crm.sources.function:FunctionCrm",
 }
 
 PLATFORMS: Mapping[str, str] = {
@@ -124,14 +125,20 @@ class Process:
         return Database(path=self.data_directory.path / "toolkit.sqlite", offload=self.offload)
 
     @cached_property
+    def memory_cache(self) -> "CacheStore":
+        """Kept answers, in memory alone."""
+        from faas_toolkit.state.cache.memory import MemoryCache
+
+        return MemoryCache(clock=self.clock)
+
+    @cached_property
     def cache_store(self) -> "CacheStore":
         """Kept answers: in memory, then sealed on disk."""
         from faas_toolkit.state.cache.disk import DiskCache
-        from faas_toolkit.state.cache.memory import MemoryCache
         from faas_toolkit.state.cache.tiers import TieredCache
 
         disk = DiskCache(path=self.data_directory.path / "cache.sqlite", clock=self.clock, offload=self.offload)
-        return TieredCache(near=MemoryCache(clock=self.clock), far=disk, offload=self.offload)
+        return TieredCache(near=self.memory_cache, far=disk, offload=self.offload)
 
     @cached_property
     def outcomes(self) -> "Outcomes":

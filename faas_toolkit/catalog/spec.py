@@ -24,7 +24,7 @@ LATER_KEYS = frozenset({"connection", "proxy", "embedding", "person", "dataset"}
 """Keys of the contract that later versions serve, wherever they stand."""
 
 LATER_VALUES: Mapping[str, frozenset[str]] = {
-    "kind": frozenset({"function", "hubspot", "salesforce", "pipedrive", "zoho", "sql"}),
+    "kind": frozenset({"hubspot", "salesforce", "pipedrive", "zoho", "sql"}),
     "platform": frozenset(
         {
             "alibaba_fc",

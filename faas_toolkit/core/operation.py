@@ -36,6 +36,8 @@ class Traits:
     """Seconds an answer may be kept; None: only by `version`; 0: never."""
     version: str | None = None
     """The change counter of the source; an answer is kept while it stays the same. None: there is no counter."""
+    local: bool = False
+    """The source is a file beside us: its answers are kept in memory only, as a copy on the same disk would save nothing."""
 
     @property
     def cacheable(self) -> bool:

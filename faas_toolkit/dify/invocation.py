@@ -44,24 +44,22 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    failure, rendered = _caught(tool, operation, parameters, surface)
-    if failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(failure) from None
-    yield from rendered
+    reply = _caught(tool, operation, parameters, surface)
+    if reply.failure is not None and _fails_node(parameters.get("on_error"), surface):
+        raise _invoke_error(reply.failure) from None
+    # One by one: Dify reads the first message while the next is made.
+    yield from messages.render(tool, reply.text, reply.variables)
 
 
-def _caught(
-    tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface
-) -> tuple[Failure | None, list["ToolInvokeMessage"]]:
+def _caught(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
     try:
         reply = _governed(tool, operation, parameters, surface)
-        return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        return Reply(reply.text, messages.sendable(reply.variables), reply.failure)
     except Failure as failure:
-        reply = failed(operation, failure, {}, surface)
+        return failed(operation, failure, {}, surface)
     except BaseException:
         logger.exception("%s failed inside the toolkit", operation.name)
-        reply = failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
-    return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        return failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
 
 
 def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
@@ -104,7 +102,8 @@ def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace
 def failed(operation: Operation, failure: Failure, meta: Mapping[str, object], surface: Surface) -> Reply:
     """A failure as data that teaches, every declared variable set."""
     variables = {"ok": False, "error": failure.as_dict(), "source": "", "meta": dict(meta), "added": {}, **operation.empty}
-    return Reply(f"Failed ({failure.kind}): {failure.as_text()}", _for_surface(variables, operation, surface), failure)
+    text = f"Failed ({failure.kind}): {failure.as_text()}"
+    return Reply(text, messages.sendable(_for_surface(variables, operation, surface)), failure)
 
 
 def _for_surface(variables: Mapping[str, object], operation: Operation, surface: Surface) -> Mapping[str, object]:

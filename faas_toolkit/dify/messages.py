@@ -16,11 +16,15 @@ MAX_VARIABLE_CHARS = 1_000_000
 
 
 def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
-    """The messages of one reply, the text first."""
+    """The messages of one reply, the text first; `variables` are `sendable`."""
     yield tool.create_text_message(speakable(text))
-    sendable = variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
-    for name, value in sendable.items():
+    for name, value in variables.items():
         yield tool.create_variable_message(name, value)
+
+
+def sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
+    """The variables as they can be written; raises TypeError or ValueError where JSON cannot say one."""
+    return variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
 
 
 def speakable(text: str) -> str:

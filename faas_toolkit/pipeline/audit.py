@@ -109,7 +109,8 @@ class Audit:
         except Failure as failure:
             raise Unavailable(
                 f"The call ran, but it could not be audited, so its answer is held back. {failure.message}",
-                hint=failure.hint,
+                hint="Repeat it only where doing it twice does no harm, or with the idempotency_key it had; an administrator"
+                " sees with `diagnose` what is wrong with the audit log.",
                 retryable=False,
             ) from failure
 

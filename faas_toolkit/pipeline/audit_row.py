@@ -49,12 +49,15 @@ class RowWriter:
             "cached": record.cached,
             "milliseconds": round(seconds * 1_000, 2),
             "arguments": self._kept(call.arguments),
-            "decisions": [self._redact(str(decision))[:_MAX_NOTE_CHARS] for decision in record.decisions],
+            "decisions": [self._noted(str(decision)) for decision in record.decisions],
             "attempts": [_described(attempt) for attempt in record.attempts[:_MAX_ATTEMPTS]],
             "tokens": dict(record.tokens),
             "masks": dict(record.masks),
             "catalog": self._catalog_hash,
         }
+
+    def _noted(self, decision: str) -> str:
+        return mask_text(self._redact.beginning(decision, 2 * _MAX_NOTE_CHARS), self._detectors)[:_MAX_NOTE_CHARS]
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
@@ -62,9 +65,8 @@ class RowWriter:
         text = _written(arguments)
         if self._arguments == "hash":
             return digest(text)
-        text = self._redact(text)
-        # Masked together with what follows, so that nothing is cut in two before it is found.
-        masked = mask_text(text[: 2 * MAX_ARGUMENT_CHARS], self._detectors)
+        # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
+        masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"
 
 

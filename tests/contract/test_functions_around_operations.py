@@ -51,6 +51,30 @@ def test_a_refusal_holds_although_the_answer_is_cached(invoke, plugin, catalog):
     assert invoke("crm_lookup", query, before="check_policy")["error"]["kind"] == "blocked"
 
 
+@pytest.mark.parametrize("how", ["refusing", "failing", "misfitting", "rewriting"])
+def test_what_the_before_function_says_holds_no_secret_and_no_personal_data(plugin, catalog, how, tmp_path):
+    key = "".join(reversed("the-bearer-of-this-check"))
+    check = {**catalog["functions"]["check_policy"], "auth": {"bearer": "${secret:key}"}}
+    governed = {
+        **catalog,
+        "functions": {**catalog["functions"], "check_policy": check},
+        "operations": {"function.call": {"before": "check_policy"}},
+        "review": {"detect": ["email", "phone"]},
+    }
+    reply = plugin.invoke_tool(
+        "function_call",
+        {"function": f"tell on {how}", "arguments": "{}"},
+        workspace=f"telling-{how}",
+        sender=sender_for("agent-chat", app="telling-app"),
+        credentials={"catalog": json.dumps(governed), "secrets": json.dumps({"key": key})},
+    )
+    seen = json.dumps(reply.variables) + reply.text
+    assert reply.variables["ok"] is False
+    assert "z***@example.com" in seen
+    for clear in ("zhang.wei", "1234-56", key, key[:12]):
+        assert clear not in seen
+
+
 @pytest.mark.parametrize("tool", RIGHT)
 def test_the_after_function_adds_to_the_result(invoke, tool):
     variables = invoke(tool, RIGHT[tool], after="add_note")

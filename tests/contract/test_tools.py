@@ -1,6 +1,7 @@
 """Every tool through the plugin process over stdio, as each surface calls it: right, empty and hostile input."""
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 
 import pytest
@@ -168,6 +169,34 @@ def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog
     assert not seen.failed, seen.text
     assert "[secret]" in seen.text
     assert token not in seen.text + json.dumps(seen.variables)
+
+
+def test_a_secret_that_the_end_of_the_text_would_tear_does_not_get_out_in_part(ask, catalog):
+    token = "".join(reversed("the-bearer-of-this-test"))
+    function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
+    using = {"catalog": json.dumps({**catalog, "functions": {"garbage": function}}), "secrets": json.dumps({"token": token})}
+    for before in range(0, 30, 3):
+        asking = {"function": "garbage", "arguments": json.dumps({"kind": f"echo after {before}"})}
+        seen = ask("agent-chat", "function_call", asking, workspace="torn", using=using)
+        assert not seen.failed, seen.text
+        assert token[:4] not in seen.text
+
+
+@pytest.mark.parametrize("user", ["u", "us", "use"])
+def test_a_function_that_answers_our_basic_credentials_does_not_get_the_password_out(ask, catalog, user):
+    password = "".join(reversed("the-password-of-this-test"))
+    basic = {"basic": {"username": user, "password": "${secret:password}"}}
+    function = {**catalog["functions"]["garbage"], "auth": basic}
+    using = {
+        "catalog": json.dumps({**catalog, "functions": {"garbage": function}}),
+        "secrets": json.dumps({"password": password}),
+    }
+    asking = {"function": "garbage", "arguments": '{"kind": "echo"}'}
+    seen = ask("agent-chat", "function_call", asking, workspace=f"basic-{user}", using=using)
+    assert not seen.failed, seen.text
+    shown = seen.text + json.dumps(seen.variables)
+    assert "[secret]" in shown
+    assert b64encode(f"{user}:{password}".encode()).decode()[4:16] not in shown
 
 
 @pytest.mark.parametrize("surface", SURFACES)

@@ -1,5 +1,7 @@
 """The life of runtimes: shared, leased, renewed, and the last good catalog."""
 
+import json
+
 import pytest
 
 from faas_toolkit.core.call import Origin, Workspace
@@ -56,6 +58,23 @@ def test_a_broken_catalog_without_a_good_one_is_every_answer_but_diagnoses(ask):
     told = ask("{", check="catalog")
     assert told.failure is None
     assert "error 1" in told.text
+
+
+def test_a_large_answer_gives_way_while_it_is_masked_and_redacted(process, ask, monkeypatch):
+    turns = []
+    monkeypatch.setattr(process.offload, "give_way", lambda: turns.append(1))
+    function = {"platform": "http", "target": {"url": "https://functions.example.com/"}, "describe": "word " * 40}
+    catalog = {
+        "version": 1,
+        "audit": {"write": "fast"},
+        "roles": {"member": {"allow": ["function.call"], "functions": ["*"]}},
+        "functions": {f"function_{number}": function for number in range(400)},
+    }
+    assert ask(json.dumps(catalog), operation="workspace.capabilities").failure is None
+    assert turns == []
+    reviewed = json.dumps({**catalog, "review": {"detect": ["email", "phone"]}})
+    assert ask(reviewed, operation="workspace.capabilities").failure is None
+    assert turns
 
 
 def test_the_last_good_catalog_stays_in_force_for_its_own_workspace_only(ask):

@@ -57,15 +57,17 @@ class CrmCapability:
         return _answer(question, replies)
 
     def traits(self, call: Call) -> Traits:
-        """A read, kept while no asked source counts a change; where one has no counter or cannot tell, it is not kept."""
+        """A read, kept while no asked source counts a change, and as long as each one without a counter allows."""
         try:
-            question = plan(call, tuple(self._sources))
-            versions = {name: self._sources[name].version(call.workspace) for name in question.names}
+            names = plan(call, tuple(self._sources)).names
+            versions = {name: self._sources[name].version(call.workspace) for name in names}
         except Failure:  # the call itself will say it, in full
             return Traits()
-        if None in versions.values():
-            return Traits()
-        return Traits(version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())))
+        return Traits(
+            version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())),
+            fresh_for=min((self._sources[name].fresh_for for name in names if versions[name] is None), default=None),
+            local=all(self._sources[name].local for name in names),
+        )
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The sources of this scope."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.net.config import Breaker, Limit, Section
@@ -29,4 +29,11 @@ class EmbeddedCrmConfig(Section):
         )
 
 
-type CrmSourceConfig = EmbeddedCrmConfig
+class FunctionCrmConfig(Section):
+    """A function that serves customers: its limits, breaker, timeout and cache stand at the function."""
+
+    kind: Literal["function"]
+    function: str = Field(min_length=1, max_length=64)
+
+
+type CrmSourceConfig = Annotated[EmbeddedCrmConfig | FunctionCrmConfig, Field(discriminator="kind")]

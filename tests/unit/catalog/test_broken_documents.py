@@ -68,8 +68,8 @@ BROKEN = [
     ('version: 1\nroles: {"a role": {}}\n', 'roles."a role"', 2, "not a name", "score_customer"),
     ("version: 1\nroles: {m: 5}\n", "roles.m", 2, "keys with values belong here, not 5", "{allow: …}"),
     # crm
-    ("version: 1\ncrm: {main: {kind: embeded}}\n", "crm.main.kind", 2, '"embeded"', ""),
-    ("version: 1\ncrm: {main: {}}\n", "crm.main.kind", 2, "missing", "`kind: …`"),
+    ("version: 1\ncrm: {main: {kind: embeded}}\n", "crm.main", 2, '"embeded"', ""),
+    ("version: 1\ncrm: {main: {}}\n", "crm.main", 2, "`kind`", "`kind: …`"),
     # functions
     ("version: 1\nfunctions: {f: {}}\n", "functions.f", 2, "`platform`", "http, aws_lambda"),
     ("version: 1\nfunctions: {f: {platform: htp}}\n", "functions.f", 2, 'no platform "htp"', "Did you mean http?"),

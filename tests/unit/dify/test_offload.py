@@ -27,6 +27,14 @@ def offload():
     offload.close()
 
 
+def test_who_gives_way_lets_timers_and_sockets_have_their_turn(offload):
+    served = []
+    gevent.spawn_later(0.001, served.append, 1)
+    for _ in range(100):
+        offload.give_way()
+    assert served
+
+
 def slow_query():
     connection = sqlite3.connect(":memory:")
     count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT sum(i) FROM n"
