@@ -1,4 +1,4 @@
-"""The command line: list the tools, call one as a surface of Dify would, check a catalog, show the demo."""
+"""The command line: list the tools, call one as a surface of Dify would, check a catalog or a debug setup, show the demo."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from workbench import catalog_file, report
 from workbench.declaration import Tool, read_declaration
-from workbench.host import DEFAULT_WORKSPACE, PluginHost
+from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
     tools = commands.add_parser("tools", help="list the plugin's tools and their parameters")
     tools.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    tools.add_argument("--through", choices=TRANSPORTS, help="start the plugin in this way first (default: only read its files)")
     tools.set_defaults(run=_tools)
 
     call = commands.add_parser("call", help="call a tool and show what that surface of Dify sees")
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     call.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
     call.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    call.add_argument("--through", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
 
@@ -69,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
 
-    endpoint = commands.add_parser("endpoint", help="serve the plugin's endpoints (/mcp) over HTTP on this machine")
-    endpoint.add_argument("action", choices=("serve",))
-    endpoint.add_argument("--port", type=int, default=8765, help="on 127.0.0.1; 0: any free one (default: 8765)")
-    endpoint.add_argument("--settings", type=Path, metavar="FILE", help="the endpoint's settings, a JSON or YAML mapping")
-    endpoint.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
-    endpoint.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
-    endpoint.add_argument("--temporary", action="store_true", help="keep nothing after the end (default: .faas_toolkit/)")
-    endpoint.set_defaults(run=_endpoint)
+    _add_endpoint(commands)
+
+    debug_check = commands.add_parser("debug-check", help="say what is wrong with a remote debug setup before it is started")
+    debug_check.add_argument("--env", type=Path, metavar="FILE", help="the settings (default: .env in the plugin's folder)")
+    debug_check.add_argument(
+        "--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)"
+    )
+    debug_check.set_defaults(run=_debug_check)
 
     demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
@@ -84,8 +86,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_endpoint(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    endpoint = commands.add_parser("endpoint", help="serve the plugin's endpoints (/mcp) over HTTP on this machine")
+    endpoint.add_argument("action", choices=("serve",))
+    endpoint.add_argument("--port", type=int, default=8765, help="on 127.0.0.1; 0: any free one (default: 8765)")
+    endpoint.add_argument("--settings", type=Path, metavar="FILE", help="the endpoint's settings, a JSON or YAML mapping")
+    endpoint.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
+    endpoint.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    endpoint.add_argument("--temporary", action="store_true", help="keep nothing after the end (default: .faas_toolkit/)")
+    endpoint.add_argument("--transport", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
+    endpoint.set_defaults(run=_endpoint)
+
+
 def _tools(options: argparse.Namespace, console: Console) -> int:
-    report.tools(console, read_declaration(options.plugin))
+    if not options.through:
+        report.tools(console, read_declaration(options.plugin))
+        return 0
+    with _data_folder(temporary=True) as folder, _host(options.plugin, folder, options.through) as host:
+        report.tools(console, host.process.declaration or host.declaration)
+        report.started(console, options.through, host.start_seconds)
     return 0
 
 
@@ -99,7 +118,7 @@ def _call(options: argparse.Namespace, console: Console) -> int:
         report.refused(console, options.surface, refused_observation(options.surface, str(refusal)).text)
         return 1
     workspace = _workspace(options.workspace)
-    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.through) as host:
         if server := ModelServer.from_environment():
             host.workspace(workspace).handlers.update(server.handlers())
         reply = host.invoke_tool(
@@ -130,7 +149,7 @@ def _endpoint(options: argparse.Namespace, console: Console) -> int:
     given, key = _mapping(options.settings) if options.settings else {}, secrets.token_hex(24)
     made = json.dumps({"workbench": {"key": key, "role": "member"}})
     hook = Hook(id=_workspace(options.workspace), workspace=options.workspace, settings={"clients": made, **given})
-    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.transport) as host:
         try:
             with serving(host, hook, port=options.port) as address:
                 print(f"{address}/e/{hook.id}/mcp", flush=True)  # not through the console, which would wrap the line
@@ -144,19 +163,25 @@ def _endpoint(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _debug_check(options: argparse.Namespace, console: Console) -> int:
+    from workbench.debug_check import findings
+
+    return report.debug_check(console, findings(options.plugin, options.env))
+
+
 def _demo(options: argparse.Namespace, console: Console) -> int:
     from workbench.demo import run
 
     return run(console, company=options.company)
 
 
-def _host(root: Path, folder: Path) -> PluginHost:
+def _host(root: Path, folder: Path, transport: Transport) -> PluginHost:
     environment = {"FAAS_TOOLKIT_DATA_DIR": str(folder / "data")}
-    return PluginHost(root, environment=environment, storage_folder=folder / "storage")
+    return PluginHost(root, transport=transport, environment=environment, storage_folder=folder / "storage")
 
 
 @contextmanager
-def _data_folder(temporary: bool) -> Iterator[Path]:  # noqa: FBT001 - the flag of the command line
+def _data_folder(*, temporary: bool) -> Iterator[Path]:
     if not temporary:
         yield KEPT
         return

@@ -11,6 +11,7 @@ import pytest
 
 from tests.host.conftest import PROBE
 from workbench import cli
+from workbench.host import TRANSPORTS
 
 PROBE_OPTION = ["--plugin", str(PROBE)]
 
@@ -92,6 +93,14 @@ def test_a_broken_protocol_fails_the_command(run):
 def test_a_parameter_that_dify_refuses_never_reaches_the_plugin(run):
     status, shown = run("call", "answer", "count=abc", *PROBE_OPTION)
     assert (status, "invalid literal" in shown) == (1, True)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_tools_and_calls_go_through_each_way_to_start(run, transport):
+    status, shown = run("tools", "--through", transport, *PROBE_OPTION)
+    assert (status, f"started through {transport}" in shown, "set by the builder" in shown) == (0, True, True), shown
+    status, shown = run("call", "answer", "word=tree", "--through", transport, *PROBE_OPTION)
+    assert (status, "word: tree" in shown) == (0, True), shown
 
 
 def test_storage_is_kept_between_calls_by_workspace(run):

@@ -16,7 +16,7 @@ from tests.rules.tree import files, parsed
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = {canonicalize_name(r.name): r for r in map(Requirement, PYPROJECT["project"]["dependencies"])}
-IMPORTED_AS = {"yaml": "pyyaml", "jwt": "pyjwt", "re2": "google-re2"}
+IMPORTED_AS = {"yaml": "pyyaml", "jwt": "pyjwt", "re2": "google-re2", "dotenv": "python-dotenv"}
 """Import names that differ from the distribution's."""
 
 
