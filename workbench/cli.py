@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_argument("file", type=Path)
     catalog.set_defaults(run=_catalog)
 
+    _add_endpoint(commands)
+
     debug_check = commands.add_parser("debug-check", help="say what is wrong with a remote debug setup before it is started")
     debug_check.add_argument("--env", type=Path, metavar="FILE", help="the settings (default: .env in the plugin's folder)")
     debug_check.add_argument(
@@ -91,6 +95,18 @@ def _add_package(package: argparse.ArgumentParser) -> None:
     package.add_argument("--author", default="", help="its author (default: as the public one)")
     package.add_argument("--version", default="", help="its version (default: as the public one)")
     package.set_defaults(run=_package)
+
+
+def _add_endpoint(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    endpoint = commands.add_parser("endpoint", help="serve the plugin's endpoints (/mcp) over HTTP on this machine")
+    endpoint.add_argument("action", choices=("serve",))
+    endpoint.add_argument("--port", type=int, default=8765, help="on 127.0.0.1; 0: any free one (default: 8765)")
+    endpoint.add_argument("--settings", type=Path, metavar="FILE", help="the endpoint's settings, a JSON or YAML mapping")
+    endpoint.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
+    endpoint.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    endpoint.add_argument("--temporary", action="store_true", help="keep nothing after the end (default: .faas_toolkit/)")
+    endpoint.add_argument("--transport", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
+    endpoint.set_defaults(run=_endpoint)
 
 
 def _tools(options: argparse.Namespace, console: Console) -> int:
@@ -136,6 +152,26 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
         print(catalog_file.encoded(text))  # not through the console, which would wrap the line
         return 0
     return report.catalog(console, options.file.name, catalog_file.findings(text), catalog_file.secrets_of(text))
+
+
+def _endpoint(options: argparse.Namespace, console: Console) -> int:
+    from workbench.endpoint_front import Hook, serving
+
+    given, key = _mapping(options.settings) if options.settings else {}, secrets.token_hex(24)
+    made = json.dumps({"workbench": {"key": key, "role": "member"}})
+    hook = Hook(id=_workspace(options.workspace), workspace=options.workspace, settings={"clients": made, **given})
+    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.transport) as host:
+        try:
+            with serving(host, hook, port=options.port) as address:
+                print(f"{address}/e/{hook.id}/mcp", flush=True)  # not through the console, which would wrap the line
+                if "clients" not in given:
+                    print(f"Authorization: Bearer {key}", flush=True)
+                threading.Event().wait()
+        except KeyboardInterrupt:
+            return 0
+        except OSError as error:
+            raise UsageError(f"Port {options.port} of 127.0.0.1 cannot be used: {error.strerror}.") from error
+    return 0
 
 
 def _debug_check(options: argparse.Namespace, console: Console) -> int:

@@ -186,6 +186,24 @@ class PluginHost:
         }
         return self.result(self._open(data, self.workspace(workspace), Sender(), timeout))
 
+    def open_endpoint(
+        self,
+        raw_request: bytes,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        endpoint_id: str,
+        settings: Mapping[str, Any] | None = None,
+        timeout: float = SESSION_TIMEOUT,
+    ) -> Session:
+        """Hands an HTTP request, as its bytes, to an endpoint; `workbench.endpoint_front` does it for real ones."""
+        data = {
+            "type": "endpoint",
+            "action": "invoke_endpoint",
+            "raw_http_request": raw_request.hex(),
+            "settings": dict(settings or {}),
+        }
+        return self._open(data, self.workspace(workspace), Sender(user_id="", endpoint_id=endpoint_id), timeout)
+
     def result(self, session: Session) -> Reply:
         """Waits for the session's end, and forgets it."""
         try:

@@ -21,6 +21,7 @@ class Sender:
     app_id: str | None = None
     conversation_id: str | None = None
     message_id: str | None = None
+    endpoint_id: str | None = None
 
 
 def request_line(session_id: str, sender: Sender, data: Mapping[str, Any]) -> bytes:
@@ -31,7 +32,7 @@ def request_line(session_id: str, sender: Sender, data: Mapping[str, Any]) -> by
             "conversation_id": sender.conversation_id,
             "message_id": sender.message_id,
             "app_id": sender.app_id,
-            "endpoint_id": None,
+            "endpoint_id": sender.endpoint_id,
             "context": None,
             "event": "request",
             "data": {"user_id": sender.user_id, **data},

@@ -1,11 +1,15 @@
-"""The door for Dify's tools and provider. Start-up counts (design.md §3.7), so what stands behind it loads on the first call."""
+"""The door for Dify's tools, endpoints and provider.
+
+Start-up counts (design.md §3.7), so what stands behind it loads on the first call.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dify_plugin import Tool
+    from dify_plugin import Endpoint, Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
+    from dify_plugin.interfaces.endpoint import Request, Response
 
 _SAME_NAMES: Mapping[str, str] = {}
 
@@ -40,6 +44,13 @@ def run_function(
         return typed.function_call(function, given, json=json, renamed=renamed)
 
     yield from invocation.answer(tool, "function.call", parameters, arguments)
+
+
+def respond(endpoint: "Endpoint", door: str, request: "Request", settings: Mapping[str, object]) -> "Response":
+    """Answers one HTTP request at an endpoint (`mcp`, `health` or `preflight`); never raises."""
+    from faas_toolkit.dify import endpoint as http
+
+    return http.answer(endpoint, door, request, settings)
 
 
 def validate(credentials: Mapping[str, object]) -> None:

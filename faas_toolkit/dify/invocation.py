@@ -82,6 +82,7 @@ def _governed(
     host = DifyHost(tool.session.storage)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
+    this_node.handover.leave(configured, workspace, host.storage)
     outcome = this_node.service.run(
         configured,
         Request(

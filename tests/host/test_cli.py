@@ -2,8 +2,10 @@
 
 import base64
 import json
+import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -56,6 +58,26 @@ def test_a_call_in_an_agent_node_names_no_app(run):
     _, shown = run("call", "answer", "word=tree", "--as", "agent-node", *PROBE_OPTION)
     assert "Failed to parse response" in shown
     assert '"app_id": null' in shown
+
+
+def test_endpoints_are_served_until_they_are_interrupted():
+    """With the real plugin: the probe has no endpoints."""
+    command = [sys.executable, "-m", "workbench", "endpoint", "serve", "--port", "0", "--temporary"]
+    with subprocess.Popen(command, cwd=cli.PROJECT, stdout=subprocess.PIPE, text=True) as serving:
+        address, authorization = (serving.stdout.readline().strip() for _ in range(2))
+        name, _, value = authorization.partition(": ")
+        ask = urllib.request.Request(
+            address,
+            data=b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
+            headers={"Content-Type": "application/json", name: value},
+        )
+        try:
+            with urllib.request.urlopen(ask, timeout=60) as answer:
+                tools = json.load(answer)["result"]["tools"]
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert "crm_lookup" in [tool["name"] for tool in tools]
+        assert serving.wait(30) == 0
 
 
 def test_a_failing_tool_fails_the_command(run):

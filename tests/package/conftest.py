@@ -39,6 +39,16 @@ def tools(package):
     return package.tools
 
 
+@pytest.fixture(scope="session")
+def endpoint_group(package):
+    return package.group
+
+
+@pytest.fixture(scope="session")
+def endpoints(package):
+    return package.endpoints
+
+
 @pytest.fixture
 def process():
     """Starts processes and ends them by their own handle."""
