@@ -168,7 +168,7 @@ def translate(error: Exception, what: str) -> Failure:
         return _not_reached(error, what)
     if isinstance(error, UNKNOWN) and not isinstance(error, httpx.RemoteProtocolError):
         return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
-    return BadResponse(f"{what} answered something that cannot be read.")
+    return BadResponse(f"{what} answered something that cannot be read; whether it did its work is not known.")
 
 
 def _not_reached(error: Exception, what: str) -> Failure:
