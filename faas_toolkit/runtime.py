@@ -13,7 +13,8 @@ from faas_toolkit.core.inventory import Finding, Inventory
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
-from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.core.stream import Stream
+from faas_toolkit.wiring import CRM_SOURCES, MODEL_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
 
 if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.capability import CrmCapability
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.port import CrmSource
     from faas_toolkit.capabilities.faas.capability import FunctionCapability
     from faas_toolkit.capabilities.faas.config import HttpFunction, LambdaFunction
+    from faas_toolkit.capabilities.models.capability import ModelCapability
+    from faas_toolkit.capabilities.models.config import DifyDeployment, FunctionDeployment, OpenAiDeployment
+    from faas_toolkit.capabilities.models.generation import Generation
+    from faas_toolkit.capabilities.models.port import ModelSource
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.catalog.spec import Catalog
@@ -67,15 +72,12 @@ class Runtime:
         """Whether there is no catalog to answer from; `diagnose` still says why."""
         return self.broken is not None and not self.stands_in
 
-    def handle(self, call: Call) -> Answer:
+    def handle(self, call: Call) -> Answer | Stream:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
             self._fronts[name] = self._front(name)
-        answer = self._fronts[name](call)
-        if not isinstance(answer, Answer):
-            raise Internal(f"{name} has no streamed form.")
-        return answer
+        return self._fronts[name](call)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
@@ -190,6 +192,8 @@ class Runtime:
             make: Mapping[str, Callable[[], Capability]] = {
                 "crm.lookup": lambda: self._crm,
                 "function.call": lambda: self._functions,
+                "model.generate": lambda: self._models,
+                "model.fallback": self._dify_fallback,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=self._inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=self._inventories, environment=self._environment),
             }
@@ -198,7 +202,7 @@ class Runtime:
 
     @cached_property
     def _inventories(self) -> Mapping[str, Inventory]:
-        return {"crm": self._crm, "functions": self._functions}
+        return {"crm": self._crm, "functions": self._functions, "models": self._models}
 
     @cached_property
     def _crm(self) -> "CrmCapability":
@@ -228,6 +232,43 @@ class Runtime:
             name=name, target=config.target, auth=config.auth, tls=config.tls, client=self.client, now=self._process.clock.epoch
         )
         return platform
+
+    @cached_property
+    def _models(self) -> "ModelCapability":
+        from faas_toolkit.capabilities.faas.json_schema import compile_object_schema
+        from faas_toolkit.capabilities.models.capability import ModelCapability
+        from faas_toolkit.capabilities.models.pools import make_pools
+
+        return ModelCapability(
+            pools=make_pools(self.loaded.catalog.models, self._open_model),
+            generation=self._generation,
+            compile_schema=compile_object_schema,
+        )
+
+    def _dify_fallback(self) -> Capability:
+        from faas_toolkit.capabilities.models.dify_fallback import DifyFallback
+        from faas_toolkit.capabilities.models.pools import dify_targets
+
+        return DifyFallback(generation=self._generation, targets=dify_targets(self.loaded.catalog.models))
+
+    @cached_property
+    def _generation(self) -> "Generation":
+        from faas_toolkit.capabilities.models.generation import Generation
+
+        return Generation(outbound=self._process.outbound, now=self._process.clock.epoch)
+
+    def _open_model(self, name: str, key: str, config: "OpenAiDeployment | DifyDeployment | FunctionDeployment") -> "ModelSource":
+        make: ModelSource
+        match config.kind:
+            case "openai":
+                make = load(MODEL_SOURCES[config.kind])(
+                    name=name, key=key, config=config, client=self.client, now=self._process.clock.epoch
+                )
+            case "dify":
+                make = load(MODEL_SOURCES[config.kind])(provider=config.provider, model=config.model, mode=config.mode)
+            case "function":
+                make = load(MODEL_SOURCES[config.kind])(function=config.function, invoke=self._functions.invoke)
+        return make
 
     @cached_property
     def client(self) -> "HttpClient":

@@ -2,16 +2,18 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Call, Origin, Record
+from faas_toolkit.core.call import Answer, Call, Origin, Record
 from faas_toolkit.core.deadline import Deadline, Deadlines
-from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.errors import BadResponse, Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.redaction import SecretRedactor
+from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
 
@@ -76,7 +78,17 @@ class Service:
         self._last_good: OrderedDict[str, LoadedCatalog] = OrderedDict()
 
     def run(self, settings: RuntimeSettings, request: Request) -> Outcome:
-        """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
+        """Answers one request at once; a `Failure` becomes an outcome, so that its `meta` is not lost."""
+        *_, outcome = self.stream(settings, request)
+        if not isinstance(outcome, Outcome):
+            raise Internal("A request ended without an outcome.")
+        return outcome
+
+    def stream(self, settings: RuntimeSettings, request: Request) -> Iterator[str | Outcome]:
+        """The text of the answer piece by piece, where it is a stream, then the outcome, which holds the whole text too.
+
+        The runtime is leased until the end; closing the iterator ends the stream.
+        """
         self._process.warm()
         clock = self._process.clock
         fresh = secrets.token_hex(16)
@@ -93,11 +105,14 @@ class Service:
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 answer = runtime.handle(call)
+                if isinstance(answer, Stream):
+                    answer = yield from _passed_on(answer, runtime.redact)
                 text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
-                return Outcome(meta=self._meta(runtime, record), failure=failure)
-            return Outcome(
+                yield Outcome(meta=self._meta(runtime, record), failure=failure)
+                return
+            yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
                 variables=runtime.redact.value(answer.variables),
@@ -237,6 +252,27 @@ class Service:
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
+
+
+def _passed_on(stream: Stream, redact: SecretRedactor) -> Generator[str, None, Answer]:
+    """Hands a stream's pieces on without secrets and returns the answer it ends with; raises its failure."""
+    ends: list[End] = []
+
+    def texts() -> Iterator[str]:
+        for item in stream:
+            if isinstance(item, End):
+                ends.append(item)
+            else:
+                yield item
+
+    with closing(stream):
+        yield from redact.pieces(texts())
+    for end in ends:
+        if end.failure is not None:
+            raise end.failure
+        if end.answer is not None:
+            return end.answer
+    raise Internal("The stream ended without an answer.")
 
 
 def max_age_of(cache_control: str) -> float:

@@ -6,7 +6,7 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 from urllib.parse import quote, quote_plus
 
@@ -36,8 +36,9 @@ class SecretRedactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
-        values = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, values))) if values else None
+        self._values = sorted(spellings, key=len, reverse=True)
+        self._firsts = frozenset(value[0] for value in self._values)
+        self._pattern = re.compile("|".join(map(re.escape, self._values))) if self._values else None
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
@@ -46,6 +47,28 @@ class SecretRedactor:
     def value[T](self, value: T) -> T:
         """The value with no secret in any text inside it, keys included; the same object where there are no secrets."""
         return cast("T", self._within(value)) if self._pattern else value
+
+    def pieces(self, pieces: Iterable[str]) -> Iterator[str]:
+        """A text that comes in pieces, without any secret, also where two pieces share one; only its possible beginning waits."""
+        waiting = ""
+        for piece in pieces:
+            waiting += piece
+            cut = self._beginning(waiting)
+            if cut:
+                yield self(waiting[:cut])
+                waiting = waiting[cut:]
+        if waiting:
+            yield self(waiting)
+
+    def _beginning(self, text: str) -> int:
+        """Where the last part begins that may turn out to be a secret, or belongs to one; the text's length where none may."""
+        if self._pattern is None:
+            return len(text)
+        for start in range(max(0, len(text) - len(self._values[0]) + 1), len(text)):
+            if text[start] in self._firsts and any(value.startswith(text[start:]) for value in self._values):
+                torn = (found.start() for found in self._pattern.finditer(text) if found.start() < start < found.end())
+                return next(torn, start)
+        return len(text)
 
     def _within(self, value: object) -> object:
         if isinstance(value, str):

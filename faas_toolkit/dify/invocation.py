@@ -14,7 +14,8 @@ from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.service import Request
+from faas_toolkit.dify.models import DifyModels
+from faas_toolkit.service import Outcome, Request
 from faas_toolkit.wiring import operation_named
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ class Reply:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A reply as the SDK's messages."""
+
+    messages: list["ToolInvokeMessage"]
+    failure: Failure | None
+
+
 def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
     """Answers one invocation of a tool.
 
@@ -44,41 +53,54 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    failure, rendered = _caught(tool, operation, parameters, surface)
-    if failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(failure) from None
-    yield from rendered
+    streams = surface == "workflow" and operation.streamed is not None
+    began = False
+    for item in _caught(tool, operation, parameters, surface):
+        if isinstance(item, Rendered):
+            if item.failure is not None and _fails_node(parameters.get("on_error"), surface):
+                raise _invoke_error(item.failure) from None
+            yield from (message for message in item.messages if not (began and messages.sets(message, operation.streamed)))
+        elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
+            began = True
+            yield tool.create_stream_variable_message(str(operation.streamed), messages.speakable(item))
 
 
-def _caught(
-    tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface
-) -> tuple[Failure | None, list["ToolInvokeMessage"]]:
+def _caught(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Iterator["str | Rendered"]:
+    """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
-        reply = _governed(tool, operation, parameters, surface)
-        return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        for item in _governed(tool, operation, parameters, surface):
+            yield _rendered(tool, item) if isinstance(item, Reply) else item
+    except GeneratorExit:  # the SDK reads no further
+        raise
     except Failure as failure:
-        reply = failed(operation, failure, {}, surface)
+        yield _rendered(tool, failed(operation, failure, {}, surface))
     except BaseException:
         logger.exception("%s failed inside the toolkit", operation.name)
-        reply = failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
-    return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        fault = Internal("The toolkit failed on this call; the fault is in its own code.")
+        yield _rendered(tool, failed(operation, fault, {}, surface))
 
 
-def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _rendered(tool: "Tool", reply: Reply) -> Rendered:
+    return Rendered(list(messages.render(tool, reply.text, reply.variables)), reply.failure)
+
+
+def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Iterator[str | Reply]:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage)
+    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit))
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
-    outcome = this_node.service.run(
-        configured,
-        Request(
-            operation=operation,
-            arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
-            origin=_origin(tool, parameters, workspace, surface),
-            host=host,
-        ),
+    request = Request(
+        operation=operation,
+        arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
+        origin=_origin(tool, parameters, workspace, surface),
+        host=host,
     )
+    for item in this_node.service.stream(configured, request):
+        yield _reply(operation, item, surface) if isinstance(item, Outcome) else item
+
+
+def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
     if outcome.failure is not None:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}

@@ -23,6 +23,11 @@ def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator
         yield tool.create_variable_message(name, value)
 
 
+def sets(message: "ToolInvokeMessage", variable: str | None) -> bool:
+    """Whether this message sets that variable, and so would replace what was streamed into it."""
+    return getattr(message.message, "variable_name", None) == variable is not None
+
+
 def speakable(text: str) -> str:
     """The text with lone surrogates replaced: pydantic refuses to serialise them, and the call would fail."""
     try:

@@ -1,9 +1,10 @@
 """How personal data is shown to one caller: in values of any shape, and in streams."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from faas_toolkit.core.call import MaskMode, Record
+from faas_toolkit.core.call import Answer, MaskMode, Record
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially
 from faas_toolkit.core.stream import End, Stream
@@ -45,21 +46,28 @@ class Masker:
         return self._masked(text, found, 0, len(text)) if found else text
 
     def stream(self, stream: Stream) -> Stream:
-        """The stream with its findings masked, also those that two chunks share."""
+        """The stream with its findings masked, also those that two chunks share, and so the answer it ends with."""
+        ended: list[Answer] = []
+        return Stream.over(stream, self._chunks(stream, ended), answer=lambda: ended[0] if ended else None)
 
-        def usage() -> Mapping[str, int]:
-            stream.close()  # asked once, at the end, also of a stream that nobody began to read
-            return stream.ended.usage if stream.ended else {}
+    def answer(self, answer: Answer) -> Answer:
+        """The answer with every text inside masked."""
+        return replace(
+            answer,
+            variables=self.value(answer.variables),
+            added=self.value(answer.added),
+            notices=tuple(self.text(notice) for notice in answer.notices),
+        )
 
-        return Stream(self._chunks(stream), usage=usage)
-
-    def _chunks(self, stream: Stream) -> Iterator[str]:
+    def _chunks(self, stream: Stream, ended: list[Answer]) -> Iterator[str]:
         text, done = "", 0  # what stands before `done` has gone out
         for item in stream:
             if isinstance(item, End):
                 yield self._between(text, done, len(text))
                 if item.failure is not None:
                     raise item.failure
+                if item.answer is not None:  # its findings were counted as they went by
+                    ended.append(Masker(self._modes, Record(request_id="", started=0.0)).answer(item.answer))
                 return
             text += item
             cut = self._safe_cut(text, len(text) - HELD_BACK_CHARS)

@@ -101,9 +101,9 @@ def test_tags_are_known_to_dify_and_to_the_sdk(manifest, provider):
     assert set(provider["identity"]["tags"]) <= TAGS
 
 
-def test_only_the_permission_that_is_used_is_asked_for(manifest):
-    (name,) = manifest["resource"]["permission"]
-    assert name == "storage"
+def test_only_the_permissions_that_are_used_are_asked_for(manifest):
+    assert set(manifest["resource"]["permission"]) == {"storage", "model"}
+    assert manifest["resource"]["permission"]["model"] == {"enabled": True, "llm": True}
     assert 1024 <= manifest["resource"]["permission"]["storage"]["size"] <= 1 << 30
     assert "storage" in (ROOT / "PRIVACY.md").read_text(encoding="utf-8")
 
@@ -181,12 +181,20 @@ def test_what_a_model_reads_says_when_to_use_the_tool_and_when_another_one(tools
         assert any(other in text for other in names if other != tool["identity"]["name"])
 
 
+LIMITS = ("max_tokens", "timeout_seconds", "requests_per_minute", "tokens_per_minute", "max_wait")
+FOR_BUILDERS = {"model_fallback": frozenset(["model", "fallback_model", *LIMITS])}
+"""What the builder of a workflow sets, beside the shared parameters."""
+
+
 def test_every_parameter_tells_a_model_its_default_and_an_example(tools):
     for path, tool in tools.items():
         for parameter in tool["parameters"]:
             where = f"{path}: {parameter['name']}"
-            assert parameter["type"] in ("string", "number", "boolean", "select"), where
-            assert parameter["form"] == ("form" if parameter["name"] in SHARED_PARAMETERS else "llm"), where
+            builders = FOR_BUILDERS.get(tool["identity"]["name"], frozenset()) | frozenset(SHARED_PARAMETERS)
+            set_by_the_app = parameter["name"] in builders
+            assert parameter["form"] == ("form" if set_by_the_app else "llm"), where
+            selectors = ("model-selector",) if set_by_the_app else ()  # never on a tool for agents: unset, it breaks them
+            assert parameter["type"] in ("string", "number", "boolean", "select", *selectors), where
             assert "Example: " in parameter["llm_description"], where
             assert parameter["required"] or "Default" in parameter["llm_description"], where
 

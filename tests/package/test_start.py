@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
-TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities"]
+TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities", "model_fallback", "model_generate"]
 
 
 def environment(home, **settings):
