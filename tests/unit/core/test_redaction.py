@@ -1,6 +1,7 @@
 """Secrets are gone wherever they stand; personal data is shown in part."""
 
 import json
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -111,3 +112,27 @@ def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes
     value = {"a": ["x hidden-value y", {"hidden-value": 1}], "n": 3, "none": None}
     assert SecretRedactor(["hidden-value"]).value(value) == {"a": ["x [secret] y", {"[secret]": 1}], "n": 3, "none": None}
     assert SecretRedactor([]).value(value) is value
+
+
+def cut_up(text, cuts):
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    return [text[start:end] for start, end in pairwise(places)]
+
+
+@given(st.text("abcx", max_size=40), st.lists(st.integers(0, 1_000), max_size=8))
+def test_a_text_in_pieces_shows_what_the_whole_text_would_show(text, cuts):
+    redact = SecretRedactor(["abcabc", "abcabcxx", "bcxabc"])
+    assert "".join(redact.pieces(cut_up(text, cuts))) == redact(text)
+
+
+def test_pieces_that_cannot_belong_to_a_secret_do_not_wait():
+    def pieces():
+        yield "hello "
+        raise AssertionError("asked for more before the first was handed on")
+
+    assert next(SecretRedactor(["open-sesame"]).pieces(pieces())) == "hello "
+
+
+def test_only_the_possible_beginning_of_a_secret_waits():
+    pieces = SecretRedactor(["open-sesame"]).pieces(iter(["say open", "-sesame now", " open"]))
+    assert list(pieces) == ["say ", f"{SECRET_MARK} now", " ", "open"]
