@@ -62,7 +62,8 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
             yield from (message for message in item.messages if not (began and messages.sets(message, operation.streamed)))
         elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
             began = True
-            yield tool.create_stream_variable_message(str(operation.streamed), messages.speakable(item))
+            for piece in messages.pieces(item):
+                yield tool.create_stream_variable_message(str(operation.streamed), piece)
 
 
 def _caught(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Iterator["str | Rendered"]:

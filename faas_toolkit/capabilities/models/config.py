@@ -118,8 +118,14 @@ class OpenAiDeployment(TargetSection):
     """What the model's name stands for today; shown with the decisions of a call."""
     auth: Auth | None = None
     price: PriceList | None = None
-    timeout: Duration = Field(default=20.0, gt=0, le=200)
+    timeout: Duration = Field(default=20.0, gt=0, le=50)
     """Seconds to the first content."""
+
+    @model_validator(mode="after")
+    def _is_known_by_a_key(self) -> Self:
+        if self.auth is not None and self.auth.standard_webhook is not None:
+            raise ValueError('a model server knows us by a key: write auth: {bearer: "${secret:name}"}, or header or basic')
+        return self
 
 
 class DifyDeployment(TargetSection):
@@ -131,6 +137,7 @@ class DifyDeployment(TargetSection):
     """E.g. `langgenius/openai/openai`."""
     model: Named
     mode: Literal["chat", "completion"] = "chat"
+    timeout: Duration = Field(default=20.0, gt=0, le=50)
     price: PriceList | None = None
 
 

@@ -41,6 +41,8 @@ def test_a_strategy_of_a_later_version_says_so(strategy):
         ({**MAIN, "kind": "generate"}, "openai"),
         ({**MAIN, "limit": []}, "limit"),
         ({**MAIN, "name": "a b"}, "name"),
+        ({**MAIN, "timeout": "60s"}, "less than or equal to 50"),
+        ({**MAIN, "auth": {"standard_webhook": "whsec_" + "QUFB" * 8}}, "bearer"),
         ({"name": "x", "kind": "dify", "model": "m"}, "provider"),
         ({"name": "x", "kind": "function"}, "function"),
         ({"name": "x", "kind": "function", "function": "f", "limits": [{"concurrency": 1}]}, "limits"),
