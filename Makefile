@@ -55,9 +55,10 @@ unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed ## Runs all tests
 
 ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
 
-bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
+bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, a routed model call beside httpx
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
+	$(BIN)/python -m bench.routing
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
 	$(BIN)/python -m bench.install

@@ -36,6 +36,8 @@ VERSION = "0.1.0"
 OPERATIONS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
+    "model.generate": "faas_toolkit.capabilities.models.operations:GENERATE",
+    "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
 }
@@ -43,6 +45,8 @@ OPERATIONS: Mapping[str, str] = {
 PRESENTERS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
+    "model.generate": "faas_toolkit.capabilities.models.presentation:present_answer",
+    "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
 }
@@ -50,6 +54,12 @@ PRESENTERS: Mapping[str, str] = {
 CRM_SOURCES: Mapping[str, str] = {
     "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
     "function": "faas_toolkit.capabilities.crm.sources.function:FunctionCrm",
+}
+
+MODEL_SOURCES: Mapping[str, str] = {
+    "openai": "faas_toolkit.capabilities.models.sources.openai:OpenAiModel",
+    "dify": "faas_toolkit.capabilities.models.sources.dify:DifyModel",
+    "function": "faas_toolkit.capabilities.models.sources.function:FunctionModel",
 }
 
 PLATFORMS: Mapping[str, str] = {

@@ -22,20 +22,32 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
     """Findings over the whole document; what has the wrong type is left to the types."""
     functions = _mapping(sections.get("functions"))
     yield from _operations(_mapping(sections.get("operations")), operations, functions)
+    pools = _mapping(_mapping(sections.get("models")).get("pools"))
     roles = _mapping(sections.get("roles"))
     yield from _roles_differ(roles)
     for name, role in roles.items():
         crm = _mapping(_mapping(role).get("crm"))
         yield from _names(("roles", name, "functions"), _mapping(role).get("functions"), functions, "function")
+        yield from _names(("roles", name, "models"), _mapping(role).get("models"), pools, "pool of models")
         yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     yield from _unreachable(functions, roles)
+    yield from _functions_as_models(pools, functions)
     for name, source in _mapping(sections.get("crm")).items():
         named = _mapping(source).get("function")
         if isinstance(named, str):
             yield from _exists(("crm", name, "function"), named, functions, "function")
+
+
+def _functions_as_models(pools: Mapping[str, object], functions: Mapping[str, object]) -> Iterator[FoundAt]:
+    for name, pool in pools.items():
+        deployments = _mapping(pool).get("deployments")
+        for index, deployment in enumerate(deployments if isinstance(deployments, list) else ()):
+            named = _mapping(deployment).get("function")
+            if isinstance(named, str):
+                yield from _exists(("models", "pools", name, "deployments", index, "function"), named, functions, "function")
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from faas_toolkit.core.call import Answer, Call
-from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.stream import Stream
 
 
@@ -39,37 +37,6 @@ class Presenter(Protocol):
 
     def __call__(self, variables: Mapping[str, object], max_chars: int) -> str:
         """Facts first, ids that the next call can use, never longer than `max_chars`."""
-        ...
-
-
-class ServingFunction(Protocol):
-    """A function of the catalog that serves a family (customers, documents, a model).
-
-    The family asks it inside an attempt of its own, at the function's own target; so the two share one gate, and no attempt is
-    repeated inside another.
-    """
-
-    @property
-    def name(self) -> str:
-        """As the catalog names it."""
-        ...
-
-    @property
-    def target(self) -> Target:
-        """What the outbound chain knows of it."""
-        ...
-
-    @property
-    def fresh_for(self) -> float:
-        """Seconds that its answers may be kept; 0: not at all."""
-        ...
-
-    def ask(self, payload: Mapping[str, object], call: Call, deadline: Deadline) -> object:
-        """What it answers, asked once; raises a `Failure`, also where functions calling functions stand too deep."""
-        ...
-
-    def check(self, deadline: Deadline) -> str:
-        """One sentence on whether it can be reached; it is not run; raises a `Failure`."""
         ...
 
 

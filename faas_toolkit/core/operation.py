@@ -25,6 +25,8 @@ class Operation:
     """Variables that are left out in agents, which either ignore or repeat them."""
     empty: Mapping[str, object] = field(default_factory=dict)
     """The operation's own variables with the values they have when a call failed."""
+    streamed: str | None = None
+    """The text variable that a workflow gets piece by piece, where the answer is a stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class SecretRedactor:
     def __init__(self, secrets: Iterable[str], give_way: Callable[[], None] = nothing) -> None:
         spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
         self._spellings = sorted(spellings, key=len, reverse=True)
+        self._firsts = frozenset(spelling[0] for spelling in spellings)
         self._give_way = give_way
 
     def __call__(self, text: str) -> str:
@@ -77,6 +78,33 @@ class SecretRedactor:
                 found.append(spelling)
             pace(len(text) // _SEARCHED_AT_ONCE)
         return cast("T", _within(value, found, pace)) if found else value
+
+    def pieces(self, pieces: Iterable[str]) -> Iterator[str]:
+        """A text that comes in pieces, without any secret, also where two pieces share one; only its possible beginning waits."""
+        waiting = ""
+        for piece in pieces:
+            waiting += piece
+            cut = self._possible_beginning(waiting)
+            if cut:
+                yield self(waiting[:cut])
+                waiting = waiting[cut:]
+        if waiting:
+            yield self(waiting)
+
+    def _possible_beginning(self, text: str) -> int:
+        """Where the last part begins that may turn out to be a secret, or belongs to one; the text's length where none may."""
+        longest = len(self._spellings[0]) if self._spellings else 0
+        for start in range(max(0, len(text) - longest + 1), len(text)):
+            if text[start] in self._firsts and any(spelling.startswith(text[start:]) for spelling in self._spellings):
+                return min(
+                    (torn for spelling in self._spellings if 0 <= (torn := _over(text, spelling, start)) < start), default=start
+                )
+        return len(text)
+
+
+def _over(text: str, spelling: str, place: int) -> int:
+    """Where a whole spelling begins that begins before the place and ends behind it; -1 where there is none."""
+    return text.find(spelling, max(0, place - len(spelling) + 1), place + len(spelling) - 1)
 
 
 def _within(value: object, spellings: list[str], pace: Pace) -> object:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.host import LanguageModels
 
 
 class SessionStorage(Protocol):
@@ -59,8 +60,9 @@ class DifyStorage:
 class DifyHost:
     """Dify as one call sees it; not to be kept after the call (late requests vanish: dify-runtime §4.3)."""
 
-    def __init__(self, storage: SessionStorage) -> None:
+    def __init__(self, storage: SessionStorage, llm: LanguageModels) -> None:
         self.storage = DifyStorage(storage)
+        self.llm = llm
 
 
 def _unavailable() -> Unavailable:

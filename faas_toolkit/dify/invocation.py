@@ -6,7 +6,7 @@ The one place that catches everything. An exception's traceback would reach the 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Origin, Surface, Workspace
@@ -14,7 +14,8 @@ from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.service import Request
+from faas_toolkit.dify.models import DifyModels
+from faas_toolkit.service import Outcome, Request
 from faas_toolkit.wiring import operation_named
 
 if TYPE_CHECKING:
@@ -54,44 +55,58 @@ def answer(
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    reply = _caught(tool, operation, parameters, arguments, surface)
-    if reply.failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(reply.failure) from None
-    # One by one: Dify reads the first message while the next is made.
-    yield from messages.render(tool, reply.text, reply.variables)
+    streams = surface == "workflow" and operation.streamed is not None
+    began = False
+    for item in _caught(tool, operation, parameters, arguments, surface):
+        if isinstance(item, Reply):
+            if item.failure is not None and _fails_node(parameters.get("on_error"), surface):
+                raise _invoke_error(item.failure) from None
+            left = {name: value for name, value in item.variables.items() if not (began and name == operation.streamed)}
+            # One by one: Dify reads the first message while the next is made.
+            yield from messages.render(tool, item.text, left)
+        elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
+            began = True
+            for piece in messages.pieces(item):
+                yield tool.create_stream_variable_message(str(operation.streamed), piece)
 
 
 def _caught(
     tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
-) -> Reply:
+) -> Iterator[str | Reply]:
+    """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
-        reply = _governed(tool, operation, parameters, arguments, surface)
-        return Reply(reply.text, messages.sendable(reply.variables), reply.failure)
+        for item in _governed(tool, operation, parameters, arguments, surface):
+            yield replace(item, variables=messages.sendable(item.variables)) if isinstance(item, Reply) else item
+    except GeneratorExit:  # the SDK reads no further
+        raise
     except Failure as failure:
-        return failed(operation, failure, {}, surface)
+        yield failed(operation, failure, {}, surface)
     except BaseException:
         logger.exception("%s failed inside the toolkit", operation.name)
-        return failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
+        fault = Internal("The toolkit failed on this call; the fault is in its own code.")
+        yield failed(operation, fault, {}, surface)
 
 
 def _governed(
     tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
-) -> Reply:
+) -> Iterator[str | Reply]:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage)
+    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit))
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
     this_node.handover.leave(configured, workspace, host.storage)
-    outcome = this_node.service.run(
-        configured,
-        Request(
-            operation=operation,
-            arguments=arguments(parameters),
-            origin=_origin(tool, parameters, workspace, surface),
-            host=host,
-        ),
+    request = Request(
+        operation=operation,
+        arguments=arguments(parameters),
+        origin=_origin(tool, parameters, workspace, surface),
+        host=host,
     )
+    for item in this_node.service.stream(configured, request):
+        yield _reply(operation, item, surface) if isinstance(item, Outcome) else item
+
+
+def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
     if outcome.failure is not None:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}

@@ -1,5 +1,6 @@
 """From shapes and functions to the JSON Schemas of typed tools."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ type JsonSchema = dict[str, Any]
 
 _DECLARATIONS = Path(__file__).parents[2] / "tools"
 """The YAML that Dify reads; its words for models are ours too. Tests hold it and the shapes together."""
-_AS_TEXT = ", written as a string,"
+_AS_TEXT = re.compile(", written as a string(?:,|(?=;))")
 """What Dify's own tools need to say of an object: here it is one."""
 _DATA = frozenset({"enum", "const", "default", "examples"})
 _NAMES_TO_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -61,7 +62,7 @@ def function_output(operation: Operation, result: Mapping[str, Any]) -> JsonSche
 
 def _property(parameter: Parameter, declared: Mapping[str, Any]) -> JsonSchema:
     schema = _TYPES[parameter.type](parameter)
-    described = str(declared.get("llm_description", "")).strip().replace(_AS_TEXT, "")
+    described = _AS_TEXT.sub("", str(declared.get("llm_description", "")).strip())
     if described:
         schema["description"] = described
     if parameter.default not in (None, (), ""):
@@ -87,6 +88,15 @@ def _list(parameter: Parameter) -> JsonSchema:
     return {"type": "array", "items": items}
 
 
+def _model(parameter: Parameter) -> JsonSchema:
+    text = {"type": "string", "minLength": 1}
+    named = {
+        "provider": {**text, "description": "E.g. langgenius/openai/openai"},
+        "model": {**text, "description": "E.g. gpt-4o-mini"},
+    }
+    return {"type": "object", "properties": named, "required": list(named)}
+
+
 _TYPES: Mapping[str, Callable[[Parameter], JsonSchema]] = {
     "string": _text,
     "integer": _number,
@@ -96,6 +106,7 @@ _TYPES: Mapping[str, Callable[[Parameter], JsonSchema]] = {
     "list": _list,
     "object": lambda _: {"type": "object"},
     "value": lambda _: {},
+    "model": _model,
 }
 
 

@@ -101,7 +101,8 @@ class Audit:
         return answer
 
     def _ended(self, call: Call, end: End) -> None:
-        self._keep_if_possible(call, end.failure.kind if end.failure else "ok", wait=False, usage=end.usage)
+        more = {"source": end.answer.source, "partial": end.answer.partial} if end.answer else {}
+        self._keep_if_possible(call, end.failure.kind if end.failure else "ok", wait=False, usage=end.usage, **more)
 
     def _keep(self, call: Call, answer: Answer) -> None:
         try:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
-from faas_toolkit.core.call import Call, MaskMode, Record
+from faas_toolkit.core.call import Answer, Call, MaskMode, Record
 from faas_toolkit.core.detectors import holds_number
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.offload import Pace, nothing
@@ -40,6 +41,7 @@ class Masker:
     def __init__(self, modes: Mapping[str, MaskMode], record: Record, give_way: Callable[[], None] = nothing) -> None:
         self._modes = modes
         self._record = record
+        self._give_way = give_way
         self._pace = Pace(give_way)
         self._clean_names: set[str] = set()
         self.count = 0
@@ -88,7 +90,7 @@ class Masker:
     def text(self, text: str, key: str = "") -> str:
         """The text with every finding masked; `key` is the name of the field that holds it."""
         if len(text) > Pace.PORTION:
-            return "".join(self._chunks(_portions((text, End()))))
+            return "".join(self._chunks(_portions((text, End())), []))
         self._pace(len(text))
         found = find_personal_data(text, self._modes, key)
         return self._masked(text, found, 0, len(text)) if found else text
@@ -101,21 +103,28 @@ class Masker:
         return masked
 
     def stream(self, stream: Stream) -> Stream:
-        """The stream with its findings masked, also those that two chunks share."""
+        """The stream with its findings masked, also those that two chunks share, and so the answer it ends with."""
+        ended: list[Answer] = []
+        return Stream.over(stream, self._chunks(_portions(stream), ended), answer=lambda: ended[0] if ended else None)
 
-        def usage() -> Mapping[str, int]:
-            stream.close()  # asked once, at the end, also of a stream that nobody began to read
-            return stream.ended.usage if stream.ended else {}
+    def answer(self, answer: Answer) -> Answer:
+        """The answer with every text inside masked."""
+        return replace(
+            answer,
+            variables=self.value(answer.variables),
+            added=self.value(answer.added),
+            notices=tuple(self.text(notice) for notice in answer.notices),
+        )
 
-        return Stream(self._chunks(_portions(stream)), usage=usage)
-
-    def _chunks(self, items: Iterable[str | End]) -> Iterator[str]:
+    def _chunks(self, items: Iterable[str | End], ended: list[Answer]) -> Iterator[str]:
         text, done = "", 0  # what stands before `done` has gone out
         for item in items:
             if isinstance(item, End):
                 yield self._between(text, done, len(text), find_personal_data(text, self._modes))
                 if item.failure is not None:
                     raise self.failure(item.failure) from item.failure
+                if item.answer is not None:  # its findings were counted as they went by
+                    ended.append(Masker(self._modes, Record(request_id="", started=0.0), self._give_way).answer(item.answer))
                 return
             text += item
             self._pace(len(text))

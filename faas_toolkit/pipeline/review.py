@@ -4,7 +4,6 @@ It only takes away from texts; rows and documents that a caller may not see were
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 
 from faas_toolkit.core.call import Answer, Call
@@ -74,12 +73,7 @@ class Review:
 
 
 def _masked_answer(answer: Answer, masker: Masker, call: Call) -> Answer:
-    masked = replace(
-        answer,
-        variables=masker.value(answer.variables),
-        added=masker.value(answer.added),
-        notices=tuple(masker.text(notice) for notice in answer.notices),
-    )
+    masked = masker.answer(answer)
     if masker.count:
         call.record.decide("review", "masked", f"{masker.count} values")
     return masked

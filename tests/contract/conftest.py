@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.fakes import openai_server
 from workbench.functions_runtime import Function, serving
 from workbench.host import PluginHost, Transport
+from workbench.openai_models import ModelServer
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
@@ -20,6 +22,7 @@ FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
 def function_addresses() -> Iterator[dict[str, str]]:
     folders = [
         ROOT / "functions" / "samples" / "churn_score",
+        ROOT / "functions" / "samples" / "summarise",
         *(FUNCTIONS / name for name in ("check_policy", "add_note", "garbage", "count")),
     ]
     with serving([Function(folder) for folder in folders]) as running:
@@ -41,8 +44,16 @@ def catalog(function_addresses) -> dict:
         }
         for name, url in function_addresses.items()
     }
-    roles = {"member": {"allow": ["crm.read", "function.call"], "functions": ["*"], "crm": {"sources": ["*"]}}}
-    return {"version": 1, "roles": roles, "functions": functions}
+    roles = {"member": {"allow": ["crm.read", "function.call", "model.use"], "functions": ["*"], "crm": {"sources": ["*"]}}}
+    pools = {"summaries": {"deployments": [{"name": "own", "kind": "function", "function": "summarise"}]}}
+    return {"version": 1, "roles": roles, "functions": functions, "models": {"pools": pools}}
+
+
+@pytest.fixture(scope="session")
+def model_handlers() -> Iterator[dict]:
+    """What answers a workspace's calls of Dify's models: a real server of OpenAI's API."""
+    with openai_server.serving([{"content": "A model that is set up in Dify says this to whoever asks it."}] * 10_000) as server:
+        yield ModelServer(server.url, server.key).handlers()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
 from tests.fakes.crm import Store, ids
-from tests.fakes.functions_of_catalog import serving_function
+from tests.fakes.functions_of_catalog import invoking
 from workbench.functions_runtime import Function, serving
 
 
@@ -37,7 +37,8 @@ def source(request, filled_file, tmp_path):
     store = Store(Path(shutil.copy(filled_file, tmp_path)))
     if request.param == "function":  # over HTTP, on a real runtime
         address = request.getfixturevalue("function_address")
-        store.source = FunctionCrm(function=serving_function("crm_store", f"{address}?file={quote(str(store.path))}"))
+        invoke = invoking(crm_store=f"{address}?file={quote(str(store.path))}")
+        store.source = FunctionCrm(function="crm_store", invoke=invoke, fresh_for=0.0)
     yield store
     store.database.close()
 

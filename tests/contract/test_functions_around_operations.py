@@ -4,29 +4,39 @@ import json
 
 import pytest
 
-from tests.contract.test_tools import RIGHT
+from tests.contract.test_tools import RIGHT, SETTINGS
 from workbench.surfaces import sender_for
 
 OPERATIONS = {
     "crm_lookup": "crm.lookup",
     "function_call": "function.call",
+    "model_generate": "model.generate",
+    "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
     "function_call": {"function": "churn_score", "arguments": '{"open_tickets": 1, "note": "forbidden"}'},
+    "model_generate": {"prompt": "forbidden"},
+    "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
 }
 
 
 @pytest.fixture
-def invoke(plugin, catalog):
+def invoke(plugin, catalog, model_handlers):
+    plugin.workspace("around").handlers.update(model_handlers)
+
     def call(tool, parameters, **around):
         operations = {"operations": {OPERATIONS[tool]: around}} if around else {}
         credentials = {"catalog": json.dumps({**catalog, **operations})}
         return plugin.invoke_tool(
-            tool, parameters, workspace="around", sender=sender_for("agent-chat", app="around-app"), credentials=credentials
+            tool,
+            {**SETTINGS.get(tool, {}), **parameters},
+            workspace="around",
+            sender=sender_for("agent-chat", app="around-app"),
+            credentials=credentials,
         ).variables
 
     return call

@@ -9,12 +9,26 @@ import pytest
 from workbench.host import TRANSPORTS
 from workbench.surfaces import SURFACES, ParameterRefused, observation, prepare, sender_for, workflow_node
 
+TEXT = "Aurora renewed its contract. The renewal is worth two thousand euros. Nobody has called Aurora about the contract since."
+
 RIGHT = {
     "crm_lookup": {"query": "Wei", "limit": 3},
     "function_call": {"function": "churn_score", "arguments": json.dumps({"open_tickets": 4})},
+    "model_generate": {"prompt": TEXT, "system": "You summarise.", "temperature": 0.2, "max_tokens": 500},
+    "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
     "diagnose": {},
 }
+
+SETTINGS = {
+    "model_fallback": {
+        "model": {"provider": "langgenius/openai/openai", "model": "small", "model_type": "llm", "mode": "chat"},
+        "fallback_model": {"provider": "langgenius/openai/openai", "model": "large", "model_type": "llm", "mode": "chat"},
+        "timeout_seconds": 20,
+        "requests_per_minute": 10_000,
+    }
+}
+"""What the builder of an app sets, since the tool requires it."""
 
 WRONG = [
     ("crm_lookup", {}, "query"),
@@ -42,6 +56,31 @@ WRONG = [
     ("function_call", {"function": "churn_score", "arguments": '{"open_tickets": Infinity}'}, "Infinity"),
     ("function_call", {"function": "churn_score", "arguments": '"' + "x" * 1_000_001 + '"'}, "1,000,000"),
     ("function_call", {"function": "churn_score", "arguments": "{}", "timeout_seconds": 100_000}, "timeout_seconds"),
+    ("model_generate", {}, "prompt or messages"),
+    ("model_generate", {"prompt": " ", "messages": ""}, "prompt or messages"),
+    ("model_generate", {"prompt": "Hello", "messages": '[{"role": "user", "content": "Hello"}]'}, "prompt or messages"),
+    ("model_generate", {"messages": "[]"}, "1 to 500 messages"),
+    ("model_generate", {"messages": '{"role": "user"}'}, "1 to 500 messages"),
+    ("model_generate", {"messages": '["Hello"]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "tool", "content": "x"}]'}, "system, user, assistant"),
+    ("model_generate", {"messages": '[{"role": "user", "content": " "}]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "user", "content": [1]}]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "assistant", "content": "x"}]'}, "one of the user"),
+    ("model_generate", {"messages": '[{"role": "user", "content": "\\ud800"}]'}, "surrogate"),
+    ("model_generate", {"messages": "[NaN]"}, "NaN"),
+    ("model_generate", {"prompt": "x" * 500_001}, "500,000"),
+    ("model_generate", {"prompt": "Hello", "pool": "nowhere"}, "nowhere"),
+    ("model_generate", {"prompt": "Hello", "pool": "summary"}, "summaries"),
+    ("model_generate", {"prompt": "Hello", "temperature": 3}, "0 to 2"),
+    ("model_generate", {"prompt": "Hello", "max_tokens": 0}, "1 to 1000000"),
+    ("model_generate", {"prompt": "Hello", "max_tokens": 1.5}, "whole number"),
+    ("model_generate", {"prompt": "Hello", "max_wait": -1}, "0 to 50"),
+    ("model_generate", {"prompt": "Hello", "json_schema": "[1]"}, "JSON object"),
+    ("model_generate", {"prompt": "Hello", "json_schema": '{"type": "planet"}'}, "not a JSON Schema"),
+    ("model_generate", {"prompt": "Hello", "json_schema": '{"type": "array"}'}, "object"),
+    ("model_fallback", {}, "prompt"),
+    ("model_fallback", {"prompt": "a\0b"}, "null character"),
+    ("model_fallback", {"prompt": "Hello", "system": "x" * 500_001}, "500,000"),
     ("list_capabilities", {"family": "planets"}, "functions"),
     ("list_capabilities", {"name": "nothing_like_it"}, "nothing_like_it"),
     ("diagnose", {"check": "weather"}, "identity"),
@@ -63,12 +102,13 @@ class Seen:
 
 
 @pytest.fixture
-def ask(plugin, credentials):
+def ask(plugin, credentials, model_handlers):
     def call(surface, tool, arguments, *, settings=None, workspace="main", using=None):
         declared = plugin.declaration.tool(tool)
+        plugin.workspace(workspace).handlers.update(model_handlers)
         reply = plugin.invoke_tool(
             tool,
-            prepare(surface, declared, arguments, settings),
+            prepare(surface, declared, arguments, {**SETTINGS.get(tool, {}), **(settings or {})}),
             workspace=workspace,
             sender=sender_for(surface, app=f"{workspace}-app"),
             credentials=credentials if using is None else using,
@@ -173,7 +213,8 @@ def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, k
 def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog, surface):
     token = "".join(reversed("the-bearer-of-this-test"))
     function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
-    using = {"catalog": json.dumps({**catalog, "functions": {"garbage": function}}), "secrets": json.dumps({"token": token})}
+    functions = {**catalog["functions"], "garbage": function}
+    using = {"catalog": json.dumps({**catalog, "functions": functions}), "secrets": json.dumps({"token": token})}
     seen = ask(surface, "function_call", {"function": "garbage", "arguments": '{"kind": "echo"}'}, workspace="echo", using=using)
     assert not seen.failed, seen.text
     assert "[secret]" in seen.text

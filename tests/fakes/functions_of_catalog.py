@@ -1,4 +1,4 @@
-"""A function as a catalog names it, without the rest of a runtime."""
+"""Functions as a catalog names them, called as policies and families call them, without the rest of a runtime."""
 
 from urllib.parse import urlsplit
 
@@ -7,19 +7,22 @@ from faas_toolkit.capabilities.faas.config import HttpFunction
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.pipeline.outbound import build_outbound
 from faas_toolkit.platforms.http import HttpPlatform
+from faas_toolkit.state.memory import MemoryCells
 
 
-def serving_function(name, url, **section):
-    """`core.chain.ServingFunction` over HTTP; `section` is more of its section in the catalog."""
-    guard = EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": f"http://{urlsplit(url).netloc}"})
-    client = HttpClient(guard=guard)
+def invoking(**addresses):
+    """`core.chain.InvokeFunction` over HTTP, for functions at these addresses."""
+    hosts = ",".join(f"http://{urlsplit(url).netloc}" for url in addresses.values())
+    client = HttpClient(guard=EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": hosts}))
+    clock = SystemClock()
 
     def open_platform(name, config):
-        return HttpPlatform(
-            name=name, target=config.target, auth=config.auth, tls=config.tls, client=client, now=SystemClock().epoch
-        )
+        return HttpPlatform(name=name, target=config.target, auth=config.auth, tls=config.tls, client=client, now=clock.epoch)
 
-    config = HttpFunction.model_validate({"platform": "http", "target": {"url": url}, **section})
-    functions = FunctionCapability(functions={name: config}, open_platform=open_platform, outbound=None)
-    return functions.serving(name)
+    functions = {
+        name: HttpFunction.model_validate({"platform": "http", "target": {"url": url}}) for name, url in addresses.items()
+    }
+    outbound = build_outbound(cells=MemoryCells(clock), clock=clock, random=lambda: 0.0)
+    return FunctionCapability(functions=functions, open_platform=open_platform, outbound=outbound).invoke

@@ -7,7 +7,7 @@ import pytest
 
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
 from tests.fakes.crm import Lookups
-from tests.fakes.functions_of_catalog import serving_function
+from tests.fakes.functions_of_catalog import invoking
 from workbench.functions_runtime import Function, serving
 
 SAMPLE = Path(__file__).parents[2] / "functions" / "samples" / "partner_directory"
@@ -21,7 +21,8 @@ def address():
 
 @pytest.fixture
 def lookup(address):
-    return Lookups(partner=FunctionCrm(function=serving_function("partner_directory", address)))
+    invoke = invoking(partner_directory=address)
+    return Lookups(partner=FunctionCrm(function="partner_directory", invoke=invoke, fresh_for=0.0))
 
 
 def ids(answer):

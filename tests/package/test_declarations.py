@@ -36,12 +36,20 @@ def test_what_a_model_reads_says_when_to_use_the_tool_and_when_another_one(tools
         assert any(other in text for other in names if other != tool["identity"]["name"])
 
 
-def test_only_the_shared_parameters_are_set_by_the_builder(tools):
+LIMITS = ("max_tokens", "timeout_seconds", "requests_per_minute", "tokens_per_minute", "max_wait")
+FOR_BUILDERS = {"model_fallback": frozenset(["model", "fallback_model", *LIMITS])}
+"""What the builder of a workflow sets, beside the shared parameters."""
+
+
+def test_only_what_a_builder_sets_is_kept_from_the_model(tools):
     for path, tool in tools.items():
         for parameter in tool["parameters"]:
             where = f"{path}: {parameter['name']}"
-            assert parameter["type"] in ("string", "number", "boolean", "select"), where
-            assert parameter["form"] == ("form" if parameter["name"] in SHARED_PARAMETERS else "llm"), where
+            builders = FOR_BUILDERS.get(tool["identity"]["name"], frozenset()) | frozenset(SHARED_PARAMETERS)
+            set_by_the_app = parameter["name"] in builders
+            assert parameter["form"] == ("form" if set_by_the_app else "llm"), where
+            selectors = ("model-selector",) if set_by_the_app else ()  # never on a tool for agents: unset, it breaks them
+            assert parameter["type"] in ("string", "number", "boolean", "select", *selectors), where
 
 
 def test_a_failure_can_fail_a_node_or_be_returned(tools):

@@ -6,7 +6,7 @@ import sys
 
 from workbench.package import start
 
-TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities"]
+TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities", "model_fallback", "model_generate"]
 
 
 def environment(home, **settings):

@@ -6,13 +6,15 @@ from contextlib import closing
 
 import pytest
 
+from faas_toolkit.catalog.address import max_age_of
 from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.errors import Throttled, Unavailable
+from faas_toolkit.core.host import Generated
 from faas_toolkit.core.offload import InlineOffload
-from faas_toolkit.service import Request, Service, max_age_of
+from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, FakeModels
 
 GOOD = '{"version": 1, "audit": {"write": "fast"}}'
 OTHER = '{"version": 1, "audit": {"write": "fast"}, "limits": [{"of": "requests", "limit": 900, "per": "60s", "by": ["user"]}]}'
@@ -209,3 +211,60 @@ def test_asking_what_is_offered_spends_the_caller_s_quota_and_is_written_down(of
         ("workspace.capabilities", "client:agent", "ok"),
         ("workspace.capabilities", "client:agent", "throttled"),
     ]
+
+
+MODELS = """
+version: 1
+audit: {write: fast}
+roles: {member: {allow: [model.use]}}
+models: {pools: {chat: {deployments: [{name: house, kind: dify, provider: vendor/x/x, model: small}]}}}
+"""
+
+
+@pytest.fixture
+def stream(service):
+    def call(*pieces):
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id="u", app_id="app")
+        host = FakeHost(llm=FakeModels(small=list(pieces)))
+        request = Request(operation=operation_named("model.generate"), arguments={"prompt": "Hi"}, origin=origin, host=host)
+        return service.stream(RuntimeSettings(catalog=MODELS), request)
+
+    return call
+
+
+def leases(service):
+    return sum(kept.leases for kept in service._kept.values())
+
+
+def test_a_stream_is_handed_on_and_ends_with_an_outcome_that_holds_it_whole(stream, service):
+    *pieces, outcome = stream(Generated(text="I am"), Generated(text=" fine"))
+    assert pieces == ["I am", " fine"]
+    assert (outcome.text, outcome.variables["answer"], outcome.source) == ("I am fine", "I am fine", "chat.house")
+    assert leases(service) == 0
+
+
+def test_a_stream_that_breaks_off_ends_with_its_failure(stream, service):
+    *pieces, outcome = stream(Generated(text="I am"), Unavailable("It is away."))
+    assert pieces == ["I am"]
+    assert "incomplete" in outcome.failure.message
+    assert outcome.meta["attempts"][0]["outcome"] == "unavailable"
+    assert leases(service) == 0
+
+
+def test_the_runtime_is_leased_while_a_stream_runs_and_given_back_when_the_reader_stops(stream, service):
+    items = stream(Generated(text="I am"), Generated(text=" fine"))
+    assert next(items) == "I am"
+    assert leases(service) == 1
+    items.close()
+    assert leases(service) == 0
+
+
+def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process):
+    list(stream(Generated(text="I am"), Generated(finish_reason="stop", prompt_tokens=3, completion_tokens=2)))
+    (kept,) = service._kept.values()
+    kept.runtime._log.close()
+    rows = process.database.read(lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all())
+    assert [(row["operation"], row["outcome"]) for row in rows] == [("model.generate", "ok")]
+    content = json.loads(rows[0]["content"])
+    assert (content["usage"], content["tokens"]) == ({"tokens": 5}, {"prompt": 3, "completion": 2})
+    assert content["source"] == "chat.house"

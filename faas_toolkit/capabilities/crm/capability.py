@@ -34,10 +34,10 @@ class CrmCapability:
     Args:
         sources: by the name that the catalog gives them.
         outbound: the outbound chain.
-        targets: what the chain knows of each source; ids are `crm:<name>`.
+        targets: what the chain knows of each source, ids are `crm:<name>`; None: the source passes a gate of its own.
     """
 
-    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target]) -> None:
+    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target | None]) -> None:
         self._sources = sources
         self._outbound = outbound
         self._targets = targets
@@ -88,13 +88,16 @@ class CrmCapability:
             yield from _each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> _Reply:
-        source, lookup = self._sources[name], question.lookup_of(name)
+        source, target, lookup = self._sources[name], self._targets[name], question.lookup_of(name)
 
         def send(deadline: Deadline) -> Found:
             return source.find(lookup, deadline)
 
         try:
-            found = self._outbound(Attempt(call=question.call, target=self._targets[name], send=send))
+            if target is None:
+                found = send(question.call.deadlines.first_content)
+            else:
+                found = self._outbound(Attempt(call=question.call, target=target, send=send))
         except (InvalidInput, Cancelled):
             raise
         except Failure as failure:

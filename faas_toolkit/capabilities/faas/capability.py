@@ -10,8 +10,7 @@ from faas_toolkit.capabilities.faas.json_schema import CompiledSchema
 from faas_toolkit.capabilities.faas.port import OpenPlatform
 from faas_toolkit.core.call import MAX_DEPTH, Answer, Call, Scope
 from faas_toolkit.core.canonical import digest
-from faas_toolkit.core.chain import ServingFunction
-from faas_toolkit.core.deadline import Deadline, Deadlines
+from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, NotFound
 from faas_toolkit.core.inventory import Entry, Finding
 from faas_toolkit.core.operation import Traits
@@ -113,13 +112,12 @@ class FunctionCapability:
             Blocked: functions that call functions stand too deep.
             NotFound: the catalog has no such function.
         """
-        _require_depth(name, call)
-        function = self._named(name)
+        if call.depth >= MAX_DEPTH:
+            raise Blocked(f"Function {name!r} was not called: functions calling functions stand {MAX_DEPTH} deep already.")
+        function = self._functions.get(name)
+        if function is None:
+            raise NotFound(f"The catalog has no function {printable(name)!r}.", hint="An administrator checks who names it.")
         return self._ask(function, payload, replace(call, depth=call.depth + 1), function.target).data
-
-    def serving(self, name: str) -> ServingFunction:
-        """The function that serves a family, for whom the catalog names it; raises `NotFound` as `invoke` does."""
-        return _Serving(self, self._named(name))
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The functions of this scope, with the schemas of their arguments."""
@@ -142,12 +140,6 @@ class FunctionCapability:
             return
         with ThreadPoolExecutor(max_workers=min(_CHECKED_AT_ONCE, len(functions))) as checking:
             yield from checking.map(lambda function: _finding(function, call), functions)
-
-    def _named(self, name: str) -> _Function:
-        function = self._functions.get(name)
-        if function is None:
-            raise NotFound(f"The catalog has no function {printable(name)!r}.", hint="An administrator checks who names it.")
-        return function
 
     def _visible(self, scope: Scope) -> Iterator[_Function]:
         return (function for function in self._functions.values() if _allowed(function, scope))
@@ -196,42 +188,11 @@ class FunctionCapability:
         function.require_result(answered.data)
         return answered
 
-    def ask_once(self, function: _Function, payload: object, call: Call, deadline: Deadline) -> object:
-        """What the function answered, outside the outbound chain: whoever asks stands in it already."""
-        _require_depth(function.name, call)
-        message_id = self._message_id(function, replace(call, depth=call.depth + 1))
-        invocation = Invocation(function=function.name, payload=payload, message_id=message_id, trace_id=call.trace_id)
-        answered = function.platform.invoke(invocation, deadline)
-        function.require_result(answered.data)
-        return answered.data
-
     def _message_id(self, function: _Function, call: Call) -> str:
         """The same for every attempt, and for every call with the same idempotency key of the same caller."""
         if call.idempotency_key and not call.depth:
             return digest([call.workspace.id, call.caller.subject, function.name, call.idempotency_key])[:32]
         return f"{call.record.request_id}-{next(self._numbers)}"
-
-
-class _Serving:
-    """`core.chain.ServingFunction` of one function."""
-
-    def __init__(self, functions: FunctionCapability, function: _Function) -> None:
-        self._functions = functions
-        self._function = function
-        self.name = function.name
-        self.target = function.target
-        self.fresh_for = function.config.cache
-
-    def ask(self, payload: Mapping[str, object], call: Call, deadline: Deadline) -> object:
-        return self._functions.ask_once(self._function, payload, call, deadline)
-
-    def check(self, deadline: Deadline) -> str:
-        return self._function.platform.check(deadline)
-
-
-def _require_depth(name: str, call: Call) -> None:
-    if call.depth >= MAX_DEPTH:
-        raise Blocked(f"Function {name!r} was not called: functions calling functions stand {MAX_DEPTH} deep already.")
 
 
 def _allowed(function: _Function, scope: Scope) -> bool:

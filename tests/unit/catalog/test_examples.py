@@ -14,12 +14,13 @@ SECRETS = {
     "rates_key": "a-key-of-the-rates",
     "aws_id": "an-access-key-id",
     "aws_key": "the-secret-access-key",
+    "model_key": "a-key-of-the-models",
     "blocked_words": "word one, word two",
 }
 
 
-def test_there_are_three():
-    assert [path.name for path in EXAMPLES] == ["governance.yaml", "lambda.yaml", "webhooks.yaml"]
+def test_there_are_four():
+    assert [path.name for path in EXAMPLES] == ["governance.yaml", "lambda.yaml", "models.yaml", "webhooks.yaml"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

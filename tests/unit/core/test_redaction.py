@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode, urlsafe_b64encode
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -188,3 +189,27 @@ def test_two_keys_that_become_one_lose_no_value():
     value = {"a hidden-value": 1, "[secret]": 2, "hidden-value": 3, "a other-value": 4}
     redacted = SecretRedactor(["hidden-value", "other-value"]).value(value)
     assert redacted == {"a [secret]": 1, "[secret]": 2, "[secret] (2)": 3, "a [secret] (2)": 4}
+
+
+def cut_up(text, cuts):
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    return [text[start:end] for start, end in pairwise(places)]
+
+
+@given(st.text("abcx", max_size=40), st.lists(st.integers(0, 1_000), max_size=8))
+def test_a_text_in_pieces_shows_what_the_whole_text_would_show(text, cuts):
+    redact = SecretRedactor(["abcabc", "abcabcxx", "bcxabc"])
+    assert "".join(redact.pieces(cut_up(text, cuts))) == redact(text)
+
+
+def test_pieces_that_cannot_belong_to_a_secret_do_not_wait():
+    def pieces():
+        yield "hello "
+        raise AssertionError("asked for more before the first was handed on")
+
+    assert next(SecretRedactor(["open-sesame"]).pieces(pieces())) == "hello "
+
+
+def test_only_the_possible_beginning_of_a_secret_waits():
+    pieces = SecretRedactor(["open-sesame"]).pieces(iter(["say open", "-sesame now", " open"]))
+    assert list(pieces) == ["say ", f"{SECRET_MARK} now", " ", "open"]

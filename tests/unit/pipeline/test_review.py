@@ -458,3 +458,13 @@ def test_a_stream_of_ever_more_text_is_not_kept_in_memory():
         if not isinstance(item, StreamEnd):
             longest = max(longest, len(item))
     assert longest < 1_000
+
+
+def test_the_answer_at_a_stream_s_end_is_masked_and_counted_once():
+    whole = Answer(variables={"answer": f"write to {EMAIL}"}, source="chat.main", notices=(PHONE,), added={"who": EMAIL})
+    stream, call = reviewed(Stream(iter([f"write to {EMAIL}"]), answer=lambda: whole))
+    text, end = read(stream)
+    assert text == end.answer.variables["answer"] == f"write to {MASKED_EMAIL}"
+    assert end.answer.added == {"who": MASKED_EMAIL}
+    assert end.answer.notices == (MASKED_PHONE,)
+    assert call.record.masks == {"email": 1}

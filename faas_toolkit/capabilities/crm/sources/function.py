@@ -8,7 +8,7 @@ from typing import Any
 from faas_toolkit.capabilities.crm.fields import FIELDS, RELATED, RELATED_ENTITY, Entity, Field, Relation, parse_id
 from faas_toolkit.capabilities.crm.port import MATCHES, CrmRecord, Found, Lookup, Related, Strength
 from faas_toolkit.core.call import Workspace
-from faas_toolkit.core.chain import ServingFunction
+from faas_toolkit.core.chain import InvokeFunction
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.untrusted import nearest, printable
@@ -23,31 +23,37 @@ _OTHER_KEYS = frozenset({"id", "entity", "source", "match", "url", "related"})
 
 
 class FunctionCrm:
-    """A `CrmSource` that asks a function.
+    """A `CrmSource` that asks a function, which passes the function's own gate: its limits count whoever asks it.
 
     What it answers is checked against the fields that records have: what has a wrong type is a failure that names the place, what
     nobody knows is left out with a notice. Hidden fields are cut by the capability, as for every source.
+
+    Args:
+        function: its name in the catalog.
+        invoke: calls it.
+        fresh_for: seconds that its answers may be kept, as its section says.
     """
 
     kind = "function"
     local = False
 
-    def __init__(self, *, function: ServingFunction) -> None:
+    def __init__(self, *, function: str, invoke: InvokeFunction, fresh_for: float) -> None:
         self._function = function
-        self.fresh_for = function.fresh_for
+        self._invoke = invoke
+        self.fresh_for = fresh_for
 
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records that the function gave; raises what asking it raises, and `BadResponse` where it breaks the contract."""
-        answered = self._function.ask(_question(lookup), lookup.call, deadline)
-        return _Reading(self._function.name).found(answered, lookup)
+        answered = self._invoke(self._function, _question(lookup), lookup.call)
+        return _Reading(self._function).found(answered, lookup)
 
     def version(self, workspace: Workspace) -> str | None:
         """None: a function counts no changes."""
         return None
 
     def check(self, workspace: Workspace, deadline: Deadline) -> str:
-        """Whether the function can be reached; it is not run."""
-        return self._function.check(deadline)
+        """The function has a line of its own."""
+        return f"answered by the function {self._function}"
 
 
 def _question(lookup: Lookup) -> Mapping[str, object]:

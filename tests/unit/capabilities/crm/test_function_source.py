@@ -9,47 +9,36 @@ import pytest
 from faas_toolkit.capabilities.crm.port import Strength
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
 from faas_toolkit.catalog.load import check_text
-from faas_toolkit.core.call import MAX_DEPTH, Scope
-from faas_toolkit.core.errors import BadResponse, Blocked
-from faas_toolkit.core.outbound import Target
+from faas_toolkit.core.call import Scope
+from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.wiring import OPERATIONS
-from tests.fakes.calls import make_call
 from tests.fakes.crm import FakeSource, Lookups, a_person
-from tests.fakes.functions_of_catalog import serving_function
 
 PERSON = {"id": "person:lena", "name": "Lena Brandt", "company": {"id": "company:h", "name": "Harbour"}}
 
 
-class SaidFunction:
-    """`core.chain.ServingFunction` that answers what it is told to."""
+def saying(answer, asked=None, fresh_for=0.0):
+    """A source whose function answers what it is told to."""
 
-    name = "directory"
-    target = Target(id="function:directory")
-    fresh_for = 0.0
+    def invoke(name, payload, call):
+        if asked is not None:
+            asked.append((payload, call.record.request_id))
+        return answer
 
-    def __init__(self, answer) -> None:
-        self.answer = answer
-        self.asked = []
-
-    def ask(self, payload, call, deadline):
-        self.asked.append((payload, call.record.request_id))
-        return self.answer
-
-    def check(self, deadline):
-        return "accepts connections"
+    return FunctionCrm(function="directory", invoke=invoke, fresh_for=fresh_for)
 
 
 def answered(answer, **arguments):
-    return Lookups(partner=FunctionCrm(function=SaidFunction(answer)))(**({"query": "lena"} | arguments))
+    return Lookups(partner=saying(answer))(**({"query": "lena"} | arguments))
 
 
 def test_the_question_holds_everything_that_narrows_the_answer():
-    function = SaidFunction({"records": []})
+    questions = []
     scope = Scope(grants=frozenset({"crm.read"}), sources={"crm": ("*",)}, hidden=frozenset({"deal.amount"}))
-    Lookups(partner=FunctionCrm(function=function))(
+    Lookups(partner=saying({"records": []}, questions))(
         query="lena", entity="deal", filters={"stage": ["won", "lost"], "open": True}, include="people", limit=7, scope=scope
     )
-    payload, request_id = function.asked[0]
+    payload, request_id = questions[0]
     assert request_id == "r1"
     assert payload == {
         "operation": "crm.find",
@@ -72,11 +61,11 @@ def test_the_page_says_what_is_asked_and_shows_an_answer_that_is_taken():
     page = (Path(__file__).parents[4] / "docs" / "serving.md").read_text(encoding="utf-8")
     section = page.partition("## As a CRM")[2].partition("\n## ")[0]
     asked, given = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL))
-    function = SaidFunction(given)
-    lookups = Lookups(partner=FunctionCrm(function=function))
+    questions = []
+    lookups = Lookups(partner=saying(given, questions))
     answer = lookups(query="harbour", entity="company", filters={"country": "Netherlands"}, include="deals")
-    assert set(function.asked[0][0]) == set(asked)
-    assert set(function.asked[0][0]["filters"][0]) == set(asked["filters"][0])
+    assert set(questions[0][0]) == set(asked)
+    assert set(questions[0][0]["filters"][0]) == set(asked["filters"][0])
     assert answer.notices == ()
     assert answer.variables["records"][0]["deals"][0]["amount"] == 48_000
     catalog = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1]
@@ -122,7 +111,7 @@ def test_hidden_fields_are_cut_though_the_function_gives_them():
 
 def test_records_of_the_function_stand_among_those_of_other_sources_by_how_well_they_fit():
     near, exact = {**PERSON, "match": "similar"}, {**PERSON, "id": "person:2", "match": "exact"}
-    partner = FunctionCrm(function=SaidFunction({"records": [exact, near]}))
+    partner = saying({"records": [exact, near]})
     answer = Lookups(main=FakeSource(a_person(1, Strength.WORDS)), partner=partner)(query="lena")
     assert [record["id"] for record in answer.variables["records"]] == ["person:2", "person:1", "person:lena"]
 
@@ -173,16 +162,14 @@ def test_more_records_than_asked_for_are_cut():
 
 
 def test_its_answers_are_kept_as_long_as_the_function_allows_and_no_longer():
-    function = SaidFunction({"records": []})
     for seconds, cacheable in ((0.0, False), (60.0, True)):
-        function.fresh_for = seconds
-        lookups = Lookups(main=FakeSource(version="7"), partner=FunctionCrm(function=function))
+        lookups = Lookups(main=FakeSource(version="7"), partner=saying({"records": []}, fresh_for=seconds))
         traits = lookups.capability.traits(lookups.call(query="lena"))
         assert (traits.cacheable, traits.fresh_for, traits.local) == (cacheable, seconds, False)
 
 
-def test_a_function_below_too_many_others_is_not_asked():
-    function = serving_function("directory", "http://127.0.0.1:9/")
-    call = make_call(depth=MAX_DEPTH)
-    with pytest.raises(Blocked, match="deep"):
-        function.ask({}, call, call.deadlines.total)
+def test_a_source_with_a_gate_of_its_own_passes_no_second_one():
+    lookups = Lookups(partner=saying({"records": [PERSON]}))
+    lookups.capability._targets = {"partner": None}
+    assert lookups(query="lena").variables["total"] == 1
+    assert lookups.targets == []
