@@ -197,21 +197,24 @@ def test_json_is_checked_repaired_once_and_set_as_a_variable(plugin, run, catalo
     assert "is not of type 'string'" in second[-1]["content"]
 
 
-def test_personal_data_and_our_own_secrets_are_taken_out_of_the_pieces_too(plugin, run):
+@pytest.mark.parametrize(
+    ("detect", "expected"),
+    [(["email"], "write to [email] with [secret] please"), ([], "write to ana@example.com with [secret] please")],
+)
+def test_personal_data_and_our_own_secrets_are_taken_out_of_the_pieces_too(run, detect, expected):
     token = "".join(reversed("the-bearer-of-this-test"))
     with serving(says("write to ana@exa", "mple.com with ", token[:9], token[9:], " please")) as server:
         deployment = openai_at(server.port, auth={"bearer": "${secret:token}"})
         catalog = {
             "version": 1,
-            "roles": {"member": {"allow": ["model.use"], "mask": {"email": "drop"}}},
-            "review": {"detect": ["email"]},
+            "roles": {"member": {"allow": ["model.use"], "mask": dict.fromkeys(detect, "drop")}},
+            "review": {"detect": detect},
             "models": {"pools": {"chat": {"deployments": [deployment]}}},
             **opened(server),
         }
         credentials = {"catalog": json.dumps(catalog), "secrets": json.dumps({"token": token})}
         reply = run("workflow", "model_generate", {"prompt": "Hello"}, credentials=credentials)
         assert server.exchanges[0].headers["authorization"] == f"Bearer {token}"
-    expected = "write to [email] with [secret] please"
     assert "".join(streamed(reply.messages)) == reply.text == expected
 
 

@@ -341,11 +341,28 @@ def test_an_address_that_the_guard_closes_counts_as_a_deployment_that_is_not_the
 
 
 def test_a_limit_that_has_no_place_in_time_leads_to_the_next(pool):
-    limits = [{"requests": 1, "per": "60s"}]
+    limits = [{"requests": 1, "per": "3s"}]  # a wait of the pool's 5 s would find a place
     models, (main, second) = pool(says("first"), says("second"), limits=limits)
     assert [read(models, {**PROMPT, "max_wait": 0})[0] for _ in range(2)] == [["first"], ["second"]]
     assert isinstance(failure_of(models, {**PROMPT, "max_wait": 0}), Throttled)
     assert (len(main.exchanges), len(second.exchanges)) == (1, 1)
+
+
+def test_a_place_that_is_free_in_time_is_waited_for(pool):
+    models, (main, second) = pool(says("first"), says("second"), limits=[{"requests": 1, "per": "500ms"}])
+    assert [read(models)[0] for _ in range(2)] == [["first"], ["first"]]
+    assert (len(main.exchanges), len(second.exchanges)) == (2, 0)
+
+
+def test_an_answer_may_go_on_for_longer_than_its_first_words_may_take(pool):
+    def slow(exchange):
+        exchange.send(HEAD + words("I am "))
+        exchange.closing.wait(0.8)
+        exchange.send(words("fine", finish="stop") + END)
+
+    models, _ = pool(slow, timeout=0.4)
+    pieces, end, _ = read(models)
+    assert (pieces, end.failure) == (["I am ", "fine"], None)
 
 
 def test_a_prompt_above_one_deployment_s_limit_is_given_to_the_next(pool):
