@@ -49,7 +49,7 @@ def served(catalog) -> dict:
     """The workspace's catalog: a typed function, one that has a tool's name, and one that a reader may not call."""
     functions = catalog["functions"]
     return {
-        **catalog,
+        "version": 1,
         "roles": {
             "worker": {"allow": ["*"], "functions": ["*"], "crm": {"sources": ["*"]}},
             "reader": {"allow": ["crm.read"], "crm": {"sources": ["*"]}},
