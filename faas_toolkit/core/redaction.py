@@ -96,10 +96,13 @@ class SecretRedactor:
         longest = len(self._spellings[0]) if self._spellings else 0
         for start in range(max(0, len(text) - longest + 1), len(text)):
             if text[start] in self._firsts and any(spelling.startswith(text[start:]) for spelling in self._spellings):
-                return min(
-                    (torn for spelling in self._spellings if 0 <= (torn := _over(text, spelling, start)) < start), default=start
-                )
+                while (torn := self._torn(text, start)) < start:  # which one goes first is known when no secret reaches over
+                    start = torn  # noqa: PLW2901 - the loop ends with it
+                return start
         return len(text)
+
+    def _torn(self, text: str, place: int) -> int:
+        return min((at for spelling in self._spellings if 0 <= (at := _over(text, spelling, place)) < place), default=place)
 
 
 def _over(text: str, spelling: str, place: int) -> int:

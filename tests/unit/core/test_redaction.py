@@ -202,6 +202,11 @@ def test_a_text_in_pieces_shows_what_the_whole_text_would_show(text, cuts):
     assert "".join(redact.pieces(cut_up(text, cuts))) == redact(text)
 
 
+def test_secrets_that_overlap_in_a_chain_are_cut_nowhere():
+    redact = SecretRedactor(["xxxaaaa", "aaaabc", "bcdefgh"])
+    assert "".join(redact.pieces(["xxxaaaabcde", "."])) == redact("xxxaaaabcde.") == f"{SECRET_MARK}bcde."
+
+
 def test_pieces_that_cannot_belong_to_a_secret_do_not_wait():
     def pieces():
         yield "hello "
