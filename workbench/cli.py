@@ -1,4 +1,4 @@
-"""The command line: list the tools, call one as a surface of Dify would, check a catalog, show the demo."""
+"""The command line: list the tools, call one as a surface of Dify would, run an app, check a catalog, show the demo."""
 
 import argparse
 import json
@@ -62,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
 
+    app = commands.add_parser("run-app", help="run a workflow app's DSL file in Dify's engine and show what each node gave")
+    app.add_argument("file", type=Path)
+    app.add_argument("inputs", nargs="*", metavar="key=value", help="the inputs of its start node")
+    app.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
+    app.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
+    app.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    app.add_argument("--temporary", action="store_true", help="keep nothing after the run (default: .faas_toolkit/)")
+    app.set_defaults(run=_run_app)
+
     catalog = commands.add_parser("catalog", help="check a catalog, or print its one-line form")
     catalog.add_argument("action", choices=("check", "encode"))
     catalog.add_argument("file", type=Path)
@@ -105,6 +114,22 @@ def _call(options: argparse.Namespace, console: Console) -> int:
         return status
 
 
+def _run_app(options: argparse.Namespace, console: Console) -> int:
+    from workbench.workflow import AppNotRunnable, AppRunner, read_app
+
+    inputs = dict(_pairs(options.inputs))
+    credentials = _mapping(options.credentials) if options.credentials else {}
+    workspace = _workspace(options.workspace)
+    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+        if server := ModelServer.from_environment():
+            host.workspace(workspace).handlers.update(server.handlers())
+        try:
+            run = AppRunner(host=host, credentials=credentials, workspace=workspace).run(read_app(options.file), inputs)
+        except AppNotRunnable as error:
+            raise UsageError(str(error)) from error
+        return report.app(console, run)
+
+
 def _catalog(options: argparse.Namespace, console: Console) -> int:
     text = options.file.read_text(encoding="utf-8")
     if options.action == "encode":
@@ -137,13 +162,18 @@ def _split(tool: Tool, given: Sequence[str]) -> tuple[dict[str, str], dict[str, 
     """What stands for the model's arguments, and what for the builder's settings (parameters of `form: form`)."""
     arguments: dict[str, str] = {}
     settings: dict[str, str] = {}
+    for name, value in _pairs(given):
+        parameter = tool.parameter(name)
+        (settings if parameter and parameter.form == "form" else arguments)[name] = value
+    return arguments, settings
+
+
+def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     for pair in given:
         name, separator, value = pair.partition("=")
         if not separator:
             raise UsageError(f"{pair!r} is not of the form key=value, for example query=Aurora.")
-        parameter = tool.parameter(name)
-        (settings if parameter and parameter.form == "form" else arguments)[name] = value
-    return arguments, settings
+        yield name, value
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
