@@ -120,14 +120,14 @@ def _run_app(options: argparse.Namespace, console: Console) -> int:
     inputs = dict(_pairs(options.inputs))
     credentials = _mapping(options.credentials) if options.credentials else {}
     workspace = _workspace(options.workspace)
-    with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
-        if server := ModelServer.from_environment():
-            host.workspace(workspace).handlers.update(server.handlers())
-        try:
-            run = AppRunner(host=host, credentials=credentials, workspace=workspace).run(read_app(options.file), inputs)
-        except AppNotRunnable as error:
-            raise UsageError(str(error)) from error
-        return report.app(console, run)
+    try:
+        app = read_app(options.file)
+        with _data_folder(options.temporary) as folder, _host(options.plugin, folder) as host:
+            if server := ModelServer.from_environment():
+                host.workspace(workspace).handlers.update(server.handlers())
+            return report.app(console, AppRunner(host=host, credentials=credentials, workspace=workspace).run(app, inputs))
+    except AppNotRunnable as error:
+        raise UsageError(str(error)) from error
 
 
 def _catalog(options: argparse.Namespace, console: Console) -> int:

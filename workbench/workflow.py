@@ -72,8 +72,16 @@ class AppRun:
 
 
 def read_app(path: Path) -> Mapping[str, Any]:
-    """A DSL file's document."""
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    """A DSL file's document.
+
+    Raises:
+        AppNotRunnable: it is no DSL file.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AppNotRunnable(f"{path.name} is not YAML: {error}") from error
     if not isinstance(document, dict) or document.get("kind") != "app":
         raise AppNotRunnable(f"{path.name} is not a DSL file of Dify: it needs `kind: app`.")
     return document
@@ -106,9 +114,12 @@ class AppRunner:
         nodes = _Nodes(
             init=GraphInitParams(workflow_id=workflow_id, graph_config=graph_config, run_context={}, call_depth=0),
             state=state,
-            tools=PluginTools(self.host, self.credentials, self.workspace, workflow_id),
+            tools=PluginTools(self.host, self.credentials, self.workspace),
         )
-        graph = Graph.init(graph_config=graph_config, node_factory=nodes, root_node_id=start["id"])
+        try:
+            graph = Graph.init(graph_config=graph_config, node_factory=nodes, root_node_id=start["id"])
+        except ValueError as error:
+            raise AppNotRunnable(f"Dify's engine does not take this graph: {error}") from error
         engine = GraphEngine(workflow_id=workflow_id, graph=graph, graph_runtime_state=state, command_channel=InMemoryChannel())
         return _result(engine, {node["id"]: node["data"] for node in graph_config["nodes"]})
 
@@ -117,9 +128,12 @@ def _graph_of(app: Mapping[str, Any]) -> dict[str, Any]:
     mode = app.get("app", {}).get("mode")
     if mode != "workflow":
         raise AppNotRunnable(f"Only apps with `mode: workflow` run here, this one is {mode!r}; import it into Dify.")
-    graph: dict[str, Any] = app["workflow"]["graph"]
-    foreign = sorted({node["data"]["type"] for node in graph["nodes"]} - set(_NODE_TYPES))
-    if foreign:
+    try:
+        graph: dict[str, Any] = app["workflow"]["graph"]
+        types = {node["data"]["type"] for node in graph["nodes"]}
+    except (KeyError, TypeError) as error:
+        raise AppNotRunnable("The app needs `workflow.graph.nodes`, each with `id` and `data.type`.") from error
+    if foreign := sorted(types - set(_NODE_TYPES)):
         raise AppNotRunnable(f"The node types {', '.join(foreign)} do not run here, only {', '.join(_NODE_TYPES)} do.")
     return graph
 

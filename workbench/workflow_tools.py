@@ -47,14 +47,12 @@ class PluginTools:
     Args:
         host: the plugin.
         credentials: the provider's settings.
-        workspace: whose storage and models the plugin sees.
-        app_id: the app that a plugin is told to be called by.
+        workspace: whose storage and models the plugin sees; the plugin is told of one app in it.
     """
 
     host: PluginHost
     credentials: Mapping[str, Any]
     workspace: str
-    app_id: str
 
     def get_runtime(self, *, node_data: ToolNodeData, variable_pool: VariablePool | None, **_: object) -> ToolRuntimeHandle:
         """The node's tool, with its settings; raises `ToolRuntimeResolutionError` where the plugin has no such tool."""
@@ -88,7 +86,7 @@ class PluginTools:
         return self._messages(prepared.tool.name, parameters)
 
     def _messages(self, tool: str, parameters: Mapping[str, Any]) -> Generator[ToolRuntimeMessage]:
-        sender = sender_for("workflow", app=self.app_id)
+        sender = sender_for("workflow", app=f"{self.workspace}-app")  # an app belongs to one workspace
         try:
             reply = self.host.invoke_tool(tool, parameters, workspace=self.workspace, sender=sender, credentials=self.credentials)
         except HostFailure as failure:

@@ -128,6 +128,19 @@ def test_a_tool_that_is_not_there_fails_its_node(host, change, said):
     assert said in done.outputs["customer"]
 
 
+@pytest.mark.parametrize("graph", [None, {}, {"nodes": [1]}, {"nodes": [{"id": "a", "data": {}}]}])
+def test_a_workflow_without_a_graph_is_told(host, graph):
+    with pytest.raises(AppNotRunnable, match="needs `workflow"):
+        AppRunner(host=host).run({"app": {"mode": "workflow"}, "workflow": {"graph": graph}}, INPUTS)
+
+
+def test_a_graph_that_the_engine_does_not_take_is_told(host):
+    app = yaml.safe_load(APP.read_text(encoding="utf-8"))
+    del app["workflow"]["graph"]["nodes"][1]["data"]["tool_name"]
+    with pytest.raises(AppNotRunnable, match="does not take this graph"):
+        AppRunner(host=host).run(app, INPUTS)
+
+
 def test_what_cannot_run_here_is_told(host, tmp_path):
     app = yaml.safe_load(APP.read_text(encoding="utf-8"))
     with pytest.raises(AppNotRunnable, match=r"missing: \['question', 'function', 'limit', 'on_error'\], unknown: \['colour'\]"):
