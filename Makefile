@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test lint fmt types imports unit bench ministack clean
+.PHONY: help dev demo test lint fmt types imports unit bench bench-install package ministack clean
 
 # The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
@@ -28,7 +28,7 @@ $(MINISTACK_VENV)/.installed: requirements-ministack.txt | $(VENV)/.installed
 	@touch $@
 
 help: ## Lists the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: $(VENV)/.installed ## Makes .venv with everything that development needs
 
@@ -59,6 +59,14 @@ ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS 
 bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
+
+bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
+	$(BIN)/python -m bench.install
+
+# A private package, with a typed tool for each function of a catalog: make package CATALOG=file NAME=name [AUTHOR=author] [VERSION=1.2.3]
+package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it (CATALOG=file NAME=name: a private one)
+	$(BIN)/python -m workbench package \
+		$(if $(CATALOG),--catalog "$(CATALOG)" --name "$(NAME)" --author "$(AUTHOR)" --version "$(VERSION)")
 
 clean: ## Removes caches and what tests left; keeps the environments
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist

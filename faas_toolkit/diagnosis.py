@@ -38,7 +38,7 @@ def storage_findings(process: Process) -> Iterator[Finding]:
         item="data directory",
         status="ok" if directory.lasting else "warning",
         text=f"Chosen by {directory.chosen_by}; it {'lasts' if directory.lasting else 'may not outlive this container'}.",
-        repair="" if directory.lasting else "The operator sets FAAS_TOOLKIT_DATA_DIR to a directory on a lasting volume.",
+        repair=directory.remedy,
     )
     try:
         process.database.check()

@@ -5,12 +5,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis
+from faas_toolkit import diagnosis, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
-from faas_toolkit.core.inventory import Finding, Inventory
+from faas_toolkit.core.inventory import Finding, Inventory, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
@@ -78,6 +78,12 @@ class Runtime:
         if not isinstance(answer, Answer):
             raise Internal(f"{name} has no streamed form.")
         return answer
+
+    def offer(self, call: Call) -> Offer:
+        """What the caller may use; raises a `Failure`."""
+        if self.unusable:
+            self._front(call.operation.name)(call)
+        return offer.ask(call, policies=self._policies, functions=self._functions, redact=self.redact)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""

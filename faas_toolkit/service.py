@@ -11,6 +11,7 @@ from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadline, Deadlines
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.host import Host
+from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -78,19 +79,8 @@ class Service:
 
     def run(self, settings: RuntimeSettings, request: Request) -> Outcome:
         """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
-        self._process.warm()
-        clock = self._process.clock
-        fresh = f"{self._ids.getrandbits(128):032x}"
-        record = Record(request_id=fresh[:16], started=clock.monotonic())
-        call = Call(
-            operation=request.operation,
-            arguments=request.arguments,
-            origin=request.origin,
-            deadlines=Deadlines.start(clock),
-            record=record,
-            host=request.host,
-            trace_id=request.trace_id or fresh,
-        )
+        call = self._call(request)
+        record = call.record
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 answer = runtime.redacted(runtime.handle(call))  # before the text is cut, so that no secret is torn by that
@@ -106,6 +96,16 @@ class Service:
                 added=answer.added,
             )
 
+    def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
+        """What the caller of this request may use; raises a `Failure` in words that may be shown."""
+        call = self._call(request)
+        with self._lease(settings, request.origin.workspace.id) as runtime:
+            try:
+                return runtime.offer(call)
+            except Failure as failure:
+                failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
+                raise
+
     def check(self, settings: RuntimeSettings) -> None:
         """Checks settings whole, as when they are saved; raises a `Failure` that names what is wrong."""
         self._get((settings, "")).runtime.check()
@@ -114,6 +114,20 @@ class Service:
         """Closes every runtime that no call uses, and the others when their calls end."""
         for key in list(self._kept):
             self._retire(key)
+
+    def _call(self, request: Request) -> Call:
+        self._process.warm()
+        clock = self._process.clock
+        fresh = f"{self._ids.getrandbits(128):032x}"
+        return Call(
+            operation=request.operation,
+            arguments=request.arguments,
+            origin=request.origin,
+            deadlines=Deadlines.start(clock),
+            record=Record(request_id=fresh[:16], started=clock.monotonic()),
+            host=request.host,
+            trace_id=request.trace_id or fresh,
+        )
 
     def _meta(self, runtime: Runtime, record: Record) -> dict[str, object]:
         meta: dict[str, object] = {
@@ -189,17 +203,18 @@ class Service:
         from faas_toolkit.catalog.findings import CatalogInvalid
         from faas_toolkit.catalog.load import load_catalog
 
-        def loaded(text: str) -> "LoadedCatalog":
+        def loaded(text: str, packaged: str = "") -> "LoadedCatalog":
             return load_catalog(
                 text,
                 secrets=dict(settings.secrets),
                 environment=self._process.environment,
                 operations=frozenset(OPERATIONS),
                 fetch=self._fetch,
+                packaged=packaged,
             )
 
         try:
-            return Runtime(self._process, settings, loaded(settings.catalog))
+            return Runtime(self._process, settings, loaded(settings.catalog, self._process.packaged_catalog))
         except CatalogInvalid as broken:
             return Runtime(self._process, settings, loaded(""), broken=broken)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from faas_toolkit.state.data_directory import DataDirectory
     from faas_toolkit.state.sql import Database
 
+PACKAGED_CATALOG = "packaged_catalog.yaml"
+"""Beside the manifest of a private package (docs/publishing.md): the catalog in force where the setting `catalog` is empty."""
+
 VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
@@ -102,6 +105,12 @@ class Process:
         """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
         if "database" not in self.__dict__:
             self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
+
+    @cached_property
+    def packaged_catalog(self) -> str:
+        """The text of the catalog that came with the package; empty in the public one."""
+        path = self.working_directory / PACKAGED_CATALOG
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     @cached_property
     def cells(self) -> "Cells":

@@ -5,7 +5,7 @@ The one place that catches everything. An exception's traceback would reach the 
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+type Arguments = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""From the parameters that Dify hands over to the operation's arguments; raises a `Failure`."""
+
 _ON_ERROR = ("auto", "fail", "return")
 
 
@@ -36,7 +39,14 @@ class Reply:
     failure: Failure | None = None
 
 
-def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
+def parameters_as_they_are(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """The operation's arguments are the parameters, without those that are the adapter's own."""
+    return {name: value for name, value in parameters.items() if name not in ADAPTER_PARAMETERS}
+
+
+def answer(
+    tool: "Tool", operation_name: str, parameters: Mapping[str, object], arguments: Arguments = parameters_as_they_are
+) -> Iterator["ToolInvokeMessage"]:
     """Answers one invocation of a tool.
 
     Raises:
@@ -44,16 +54,18 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    reply = _caught(tool, operation, parameters, surface)
+    reply = _caught(tool, operation, parameters, arguments, surface)
     if reply.failure is not None and _fails_node(parameters.get("on_error"), surface):
         raise _invoke_error(reply.failure) from None
     # One by one: Dify reads the first message while the next is made.
     yield from messages.render(tool, reply.text, reply.variables)
 
 
-def _caught(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _caught(
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
+) -> Reply:
     try:
-        reply = _governed(tool, operation, parameters, surface)
+        reply = _governed(tool, operation, parameters, arguments, surface)
         return Reply(reply.text, messages.sendable(reply.variables), reply.failure)
     except Failure as failure:
         return failed(operation, failure, {}, surface)
@@ -62,17 +74,20 @@ def _caught(tool: "Tool", operation: Operation, parameters: Mapping[str, object]
         return failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
 
 
-def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _governed(
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
+) -> Reply:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
     host = DifyHost(tool.session.storage)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
+    this_node.handover.leave(configured, workspace, host.storage)
     outcome = this_node.service.run(
         configured,
         Request(
             operation=operation,
-            arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
+            arguments=arguments(parameters),
             origin=_origin(tool, parameters, workspace, surface),
             host=host,
         ),

@@ -1,14 +1,16 @@
 """The plugin as a process, with real functions behind it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from workbench.functions_runtime import Function, serving
-from workbench.host import PluginHost
+from workbench.host import PluginHost, Transport
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
@@ -56,7 +58,22 @@ def plugin_environment(function_addresses, tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def plugin(plugin_environment) -> Iterator[PluginHost]:
-    """One plugin process for all tests of the contract; it must not have broken the protocol at the end."""
-    with PluginHost(ROOT, environment=plugin_environment) as host:
-        yield host
+def plugin_through(plugin_environment, tmp_path_factory) -> Iterator[Callable[[Transport], PluginHost]]:
+    """One plugin process for each way to start it, shared by all tests of the contract and started by the first that needs it.
+
+    None of them must have broken the protocol at the end.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def started(transport: Transport) -> PluginHost:
+            environment = {**plugin_environment, "FAAS_TOOLKIT_DATA_DIR": str(tmp_path_factory.mktemp(transport))}
+            return stack.enter_context(PluginHost(ROOT, transport=transport, environment=environment))
+
+        yield started
+
+
+@pytest.fixture(scope="session")
+def plugin(request, plugin_through) -> PluginHost:
+    """Through stdio, unless a test names another way."""
+    return plugin_through(getattr(request, "param", "stdio"))

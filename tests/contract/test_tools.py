@@ -1,4 +1,4 @@
-"""Every tool through the plugin process over stdio, as each surface calls it: right, empty and hostile input."""
+"""Every tool through the plugin process, in each way to start it, as each surface calls it: right, empty and hostile input."""
 
 import json
 from base64 import b64encode
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from workbench.host import TRANSPORTS
 from workbench.surfaces import SURFACES, ParameterRefused, observation, prepare, sender_for, workflow_node
 
 RIGHT = {
@@ -46,6 +47,11 @@ WRONG = [
     ("diagnose", {"check": "weather"}, "identity"),
 ]
 
+CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]
+"""Every surface through stdio, every input once through the others."""
+EACH_CALL = pytest.mark.parametrize(("plugin", "surface"), CALLS, indirect=["plugin"])
+EACH_WAY = pytest.mark.parametrize("plugin", TRANSPORTS, indirect=True)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -82,7 +88,7 @@ def assert_safe(text):
         assert leak not in text
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize("tool", RIGHT)
 def test_right_input_is_answered(ask, surface, tool):
     seen = ask(surface, tool, RIGHT[tool])
@@ -92,6 +98,7 @@ def test_right_input_is_answered(ask, surface, tool):
     assert_safe(seen.text)
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_a_workflow_gets_exactly_the_declared_variables(ask, plugin, tool):
     seen = ask("workflow", tool, RIGHT[tool])
@@ -102,6 +109,7 @@ def test_a_workflow_gets_exactly_the_declared_variables(ask, plugin, tool):
     assert seen.variables["meta"]["request_id"]
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_agents_are_spared_the_large_variables(ask, tool):
     in_workflow, in_agent = (ask(surface, tool, RIGHT[tool]) for surface in ("workflow", "agent-chat"))
@@ -109,7 +117,7 @@ def test_agents_are_spared_the_large_variables(ask, tool):
     assert {"ok", "error", "source", "meta"} <= set(in_agent.variables) <= set(in_workflow.variables)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize(
     ("tool", "arguments", "taught"), WRONG, ids=[f"{tool}-{number}" for number, (tool, *_) in enumerate(WRONG)]
 )
@@ -121,7 +129,7 @@ def test_wrong_input_teaches_an_agent_and_fails_a_node(ask, surface, tool, argum
     assert_safe(seen.text)
 
 
-@pytest.mark.parametrize("surface", ["agent-chat", "agent-node"])
+@pytest.mark.parametrize(("plugin", "surface"), [call for call in CALLS if call[1] != "workflow"], indirect=["plugin"])
 @pytest.mark.parametrize("tool", RIGHT)
 def test_a_parameter_that_a_model_invents_is_named(ask, surface, tool):
     seen = ask(surface, tool, {**RIGHT[tool], "colour": "red", "\ud800": 1})
@@ -138,6 +146,7 @@ def test_a_number_that_dify_cannot_cast_never_reaches_the_plugin(plugin, tool):
             prepare("workflow", plugin.declaration.tool(tool), {**RIGHT[tool], name: "abc"})
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_on_error_overrides_what_the_surface_would_do(ask, plugin, tool):
     wrong = next(arguments for name, arguments, _ in WRONG if name == tool)
@@ -151,7 +160,7 @@ def test_on_error_overrides_what_the_surface_would_do(ask, plugin, tool):
     assert_safe(failed.text)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize("kind", ["truncated", "html", "huge", "nan", "surrogate", "empty", "raises"])
 def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, kind):
     seen = ask(surface, "function_call", {"function": "garbage", "arguments": json.dumps({"kind": kind})})
@@ -160,7 +169,7 @@ def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, k
         assert seen.failed
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog, surface):
     token = "".join(reversed("the-bearer-of-this-test"))
     function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
@@ -199,7 +208,7 @@ def test_a_function_that_answers_our_basic_credentials_does_not_get_the_password
     assert b64encode(f"{user}:{password}".encode()).decode()[4:16] not in shown
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize("tool", [name for name in RIGHT if name != "diagnose"])
 @pytest.mark.parametrize(
     ("broken", "taught"),
@@ -217,6 +226,7 @@ def test_a_broken_catalog_is_answered_by_what_is_wrong_with_it(ask, surface, too
     assert_safe(seen.text)
 
 
+@EACH_WAY
 def test_diagnose_shows_a_broken_catalog_whole(ask):
     broken = {"version": 1, "functionz": {}, "crm": {"main": {"kind": "embeded"}}}
     seen = ask("workflow", "diagnose", {}, workspace="broken", using={"catalog": json.dumps(broken)})
@@ -225,6 +235,7 @@ def test_diagnose_shows_a_broken_catalog_whole(ask):
     assert "embeded" in seen.text
 
 
+@EACH_WAY
 def test_a_catalog_that_breaks_later_leaves_the_last_good_one_in_force(ask):
     assert not ask("workflow", "function_call", RIGHT["function_call"], workspace="careless").failed
     seen = ask("workflow", "function_call", RIGHT["function_call"], workspace="careless", using={"catalog": "{"})
@@ -232,7 +243,7 @@ def test_a_catalog_that_breaks_later_leaves_the_last_good_one_in_force(ask):
     assert "last good" in seen.variables["meta"]["catalog_status"]
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize(
     ("wrong", "taught"),
     [
@@ -249,6 +260,7 @@ def test_wrong_credentials_name_the_setting(ask, surface, wrong, taught):
     assert_safe(seen.text)
 
 
+@EACH_WAY
 def test_the_provider_form_checks_every_setting(plugin, credentials):
     assert plugin.validate_credentials({}).error is None
     assert plugin.validate_credentials(credentials).error is None
@@ -259,6 +271,7 @@ def test_the_provider_form_checks_every_setting(plugin, credentials):
         assert_safe(error.message)
 
 
+@EACH_WAY
 def test_an_empty_install_answers_from_the_sample_and_says_how_to_add_a_function(ask):
     looked_up = ask("workflow", "crm_lookup", RIGHT["crm_lookup"], workspace="fresh", using={})
     assert looked_up.variables["source"] == "sample"
@@ -267,6 +280,7 @@ def test_an_empty_install_answers_from_the_sample_and_says_how_to_add_a_function
     assert "functions:" in called.text
 
 
+@EACH_WAY
 def test_the_plugin_is_up_after_all_that(ask, plugin):
     assert not ask("workflow", "crm_lookup", RIGHT["crm_lookup"]).failed
     assert plugin.violations == ()

@@ -1,11 +1,13 @@
 """The life of runtimes: shared, leased, renewed, and the last good catalog."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from faas_toolkit.core.call import Origin, Workspace
-from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.call import ApiClient, Origin, Workspace
+from faas_toolkit.core.errors import Throttled, Unavailable
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.service import Request, Service, max_age_of
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
@@ -123,6 +125,19 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
     assert len(service._kept) == 64
 
 
+def test_a_packaged_catalog_is_in_force_where_the_setting_is_empty_and_the_setting_wins(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text(OTHER)
+    assert ask("").meta["catalog"] == ask(OTHER).meta["catalog"] != ask(GOOD).meta["catalog"]
+    assert "package, " in ask("", check="catalog").text
+
+
+def test_a_packaged_catalog_that_lacks_its_secret_is_told_and_never_replaced_by_the_default(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text('{"version": 1, "review": {"refuse": [{"words": "${secret:list}"}]}}')
+    refused = ask("", operation="workspace.capabilities")
+    assert "list" in refused.failure.message
+    assert ask(GOOD, workspace="b", operation="workspace.capabilities").failure is None
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -136,3 +151,61 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
 )
 def test_freshness_is_read_from_cache_control(header, seconds):
     assert max_age_of(header) == seconds
+
+
+FUNCTIONS = """{"version": 1, "audit": {"write": "fast"}, "review": {"detect": ["email"]},
+  "roles": {"member": {"allow": ["function.call"], "functions": ["score"]}, "guest": {}},
+  "functions": {
+    "score": {"platform": "http", "target": {"url": "https://f.example/s"}, "auth": {"bearer": "${secret:token}"},
+      "describe": "Ask ana@example.com; the token is the-token-of-this-test",
+      "arguments": {"type": "object", "properties": {"mail": {"type": "string", "examples": ["ana@example.com"]}}},
+      "result": {"type": "object", "properties": {"score": {"type": "number"}}}},
+    "hidden": {"platform": "http", "target": {"url": "https://f.example/h"}}}}"""
+
+
+@pytest.fixture
+def offered(service):
+    def call(role="member", catalog=FUNCTIONS):
+        client = ApiClient(name="agent", role=role)
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="gateway", client=client)
+        settings = RuntimeSettings(catalog=catalog, secrets=(("token", "the-token-of-this-test"),))
+        operation = operation_named("workspace.capabilities")
+        return service.offer(settings, Request(operation=operation, arguments={}, origin=origin, host=FakeHost()))
+
+    return call
+
+
+def test_what_is_offered_is_what_the_role_may_use_unmasked_and_without_secrets(offered):
+    offer = offered()
+    assert offer.operations == ("function.call", "workspace.capabilities", "workspace.diagnose")
+    (function,) = offer.functions
+    assert function.name == "score"
+    assert function.description == "Ask ana@example.com; the token is [secret]"
+    assert function.arguments["properties"]["mail"]["examples"] == ["ana@example.com"]
+    assert function.result == {"type": "object", "properties": {"score": {"type": "number"}}}
+
+
+def test_who_may_nothing_is_offered_what_everyone_may_ask(offered):
+    for role in ("guest", "gone"):
+        offer = offered(role)
+        assert (offer.operations, offer.functions) == (("workspace.capabilities", "workspace.diagnose"), ())
+
+
+def test_nothing_is_offered_from_a_broken_catalog(offered):
+    with pytest.raises(Unavailable, match="cannot be used"):
+        offered(catalog="{")
+
+
+def test_asking_what_is_offered_spends_the_caller_s_quota_and_is_written_down(offered, process):
+    limited = FUNCTIONS.replace("fast", "durable").replace(
+        '"version": 1,', '"version": 1, "limits": [{"of": "requests", "limit": 1, "per": "60s", "by": ["user"]}],'
+    )
+    offered(catalog=limited)
+    with pytest.raises(Throttled):
+        offered(catalog=limited)
+    with closing(sqlite3.connect(process.data_directory.path / "toolkit.sqlite")) as store:
+        rows = [json.loads(row) for (row,) in store.execute("SELECT content FROM audit_rows ORDER BY sequence")]
+    assert [(row["operation"], row["subject"], row["outcome"]) for row in rows] == [
+        ("workspace.capabilities", "client:agent", "ok"),
+        ("workspace.capabilities", "client:agent", "throttled"),
+    ]

@@ -132,6 +132,7 @@ class FunctionCapability:
                 description=function.config.describe,
                 effects=function.config.effects,
                 arguments=function.config.arguments,
+                result=function.config.result,
             )
 
     def findings(self, call: Call) -> Iterator[Finding]:
