@@ -14,10 +14,11 @@ MINISTACK_VENV := .venv-ministack
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # An existing `.venv` is used as it is and brought up to date with the requirements.
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-graphon.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.12 found. Install it (Debian: apt-get install python3.12 python3.12-venv) or say where it is: make dev PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "That Python cannot make environments; on Debian: apt-get install python3.12-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-graphon.txt
 	@touch $@
 
 # A local AWS (Lambda) for tests, in an environment of its own: its dependencies are not ours.

@@ -1,4 +1,4 @@
-"""The command line: list the tools, call one as a surface of Dify would, check a catalog or a debug setup, show the demo."""
+"""The command line: tools, a call as a surface of Dify makes it, an app, checks of a catalog and of a debug setup, the demo."""
 
 import argparse
 import json
@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
 
+    _add_run_app(
+        commands.add_parser("run-app", help="run a workflow app's DSL file in Dify's engine and show what each node gave")
+    )
+
     catalog = commands.add_parser("catalog", help="check a catalog, or print its one-line form")
     catalog.add_argument("action", choices=("check", "encode"))
     catalog.add_argument("file", type=Path)
@@ -86,6 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_run_app(app: argparse.ArgumentParser) -> None:
+    app.add_argument("file", type=Path)
+    app.add_argument("inputs", nargs="*", metavar="key=value", help="the inputs of its start node")
+    app.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
+    app.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
+    app.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
+    app.add_argument("--through", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
+    app.add_argument("--temporary", action="store_true", help="keep nothing after the run (default: .faas_toolkit/)")
+    app.set_defaults(run=_run_app)
 
 
 def _add_package(package: argparse.ArgumentParser) -> None:
@@ -144,6 +159,22 @@ def _call(options: argparse.Namespace, console: Console) -> int:
         if status:
             report.stderr(console, host.process.stderr)
         return status
+
+
+def _run_app(options: argparse.Namespace, console: Console) -> int:
+    from workbench.workflow import AppNotRunnable, AppRunner, read_app
+
+    inputs = dict(_pairs(options.inputs))
+    credentials = _mapping(options.credentials) if options.credentials else {}
+    workspace = _workspace(options.workspace)
+    try:
+        app = read_app(options.file)
+        with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.through) as host:
+            if server := ModelServer.from_environment():
+                host.workspace(workspace).handlers.update(server.handlers())
+            return report.app(console, AppRunner(host=host, credentials=credentials, workspace=workspace).run(app, inputs))
+    except AppNotRunnable as error:
+        raise UsageError(str(error)) from error
 
 
 def _catalog(options: argparse.Namespace, console: Console) -> int:
@@ -210,13 +241,18 @@ def _split(tool: Tool, given: Sequence[str]) -> tuple[dict[str, str], dict[str, 
     """What stands for the model's arguments, and what for the builder's settings (parameters of `form: form`)."""
     arguments: dict[str, str] = {}
     settings: dict[str, str] = {}
+    for name, value in _pairs(given):
+        parameter = tool.parameter(name)
+        (settings if parameter and parameter.form == "form" else arguments)[name] = value
+    return arguments, settings
+
+
+def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     for pair in given:
         name, separator, value = pair.partition("=")
         if not separator:
             raise UsageError(f"{pair!r} is not of the form key=value, for example query=Aurora.")
-        parameter = tool.parameter(name)
-        (settings if parameter and parameter.form == "form" else arguments)[name] = value
-    return arguments, settings
+        yield name, value
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from workbench.surfaces import SurfaceName, observation, workflow_node
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogFinding
+    from workbench.workflow import AppRun
 
 
 _SHOWN_STDERR_LINES = 12
@@ -75,6 +76,17 @@ def refused(console: Console, surface: SurfaceName, text: str) -> None:
     """Dify did not call the plugin."""
     console.print(f"[red]Dify does not make this call[/] ({surface})")
     console.print(text, markup=False)
+
+
+def app(console: Console, run: "AppRun") -> int:
+    """What each node of a workflow gave, then what the app gives; 1 where the run failed."""
+    for node in run.nodes:
+        style = "green" if node.status == "succeeded" else "yellow" if node.status == "exception" else "red"
+        console.print(f"[bold]{escape(node.title)}[/] ({node.type} {escape(node.id)}) [{style}]{node.status}[/]")
+        _json(console, node.outputs)
+    console.print(f"\n[bold]The app[/] {'[red]failed[/]' if run.error else 'answers'}")
+    console.print(run.error, markup=False) if run.error else _json(console, run.outputs)
+    return int(bool(run.error))
 
 
 def debug_check(console: Console, findings: Iterable[Finding]) -> int:

@@ -41,7 +41,7 @@ def closure(names):
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-ministack.txt"])
+@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-graphon.txt", "requirements-ministack.txt"])
 def test_every_pin_is_exact(name):
     for requirement in pins(name).values():
         (bound,) = requirement.specifier
@@ -72,7 +72,7 @@ def test_what_the_package_imports_is_declared_and_what_is_declared_is_imported()
 
 
 def test_what_development_imports_is_pinned():
-    pinned = set(pins("requirements.txt")) | set(pins("requirements-dev.txt"))
+    pinned = {name for file in ("requirements.txt", "requirements-dev.txt", "requirements-graphon.txt") for name in pins(file)}
     assert third_party_imports("workbench", "bench", "tests", "functions") <= pinned
 
 
