@@ -2,19 +2,18 @@
 
 import random
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Answer, Call, Origin, Record
+from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.operation import Operation
-from faas_toolkit.core.redaction import SecretRedactor
-from faas_toolkit.core.stream import End, Stream
+from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
 
@@ -95,7 +94,9 @@ class Service:
             try:
                 answer = runtime.handle(call)
                 if isinstance(answer, Stream):
-                    answer = yield from _passed_on(answer, runtime.redact)
+                    with closing(answer):
+                        yield from runtime.redact.pieces(answer.texts())
+                    answer = answer.answer
                 answer = runtime.redacted(answer)  # before the text is cut, so that no secret is torn by that
                 text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
             except Failure as failure:
@@ -255,24 +256,3 @@ class Service:
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
-
-
-def _passed_on(stream: Stream, redact: SecretRedactor) -> Generator[str, None, Answer]:
-    """Hands a stream's pieces on without secrets and returns the answer it ends with; raises its failure."""
-    ends: list[End] = []
-
-    def texts() -> Iterator[str]:
-        for item in stream:
-            if isinstance(item, End):
-                ends.append(item)
-            else:
-                yield item
-
-    with closing(stream):
-        yield from redact.pieces(texts())
-    for end in ends:
-        if end.failure is not None:
-            raise end.failure
-        if end.answer is not None:
-            return end.answer
-    raise Internal("The stream ended without an answer.")

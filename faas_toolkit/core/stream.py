@@ -51,7 +51,7 @@ class Stream:
         self._chunks = chunks
         self._first = list(first)
         self._usage = usage
-        self._answer = answer
+        self._make_answer = answer
         self._callbacks: list[OnEnd] = []
         self._end: End | None = None
         self._ending = False
@@ -89,6 +89,21 @@ class Stream:
     def ended(self) -> End | None:
         """How it ended, or None while it runs."""
         return self._end
+
+    def texts(self) -> Iterator[str]:
+        """The chunks alone; raises what the stream ends with, if that is a failure."""
+        for item in self:
+            if not isinstance(item, End):
+                yield item
+            elif item.failure is not None:
+                raise item.failure
+
+    @property
+    def answer(self) -> "Answer":
+        """What a stream that was read to its good end came to."""
+        if self._end is None or self._end.answer is None:
+            raise Internal("The stream ended without an answer.")
+        return self._end.answer
 
     def on_end(self, callback: OnEnd) -> None:
         """Calls back exactly once when the stream ends, however it ends; at once if it has ended."""
@@ -144,7 +159,7 @@ class Stream:
             return
         self._ending = True  # before anything that may let another greenlet run
         usage = _close_and_measure(self._chunks, self._usage)
-        self._end = End(failure, usage, self._answer() if failure is None else None)
+        self._end = End(failure, usage, self._make_answer() if failure is None else None)
         callbacks, self._callbacks = self._callbacks, []
         with ExitStack() as all_of_them:  # each is called, whatever the others raise
             for callback in reversed(callbacks):  # the stack turns it round: innermost first, so the outermost sees all settled

@@ -15,7 +15,7 @@ from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.schema import json_size, require_clean_value
-from faas_toolkit.core.stream import End, Stream
+from faas_toolkit.core.stream import Stream
 
 MAX_ADDED_BYTES = 100_000
 
@@ -46,13 +46,8 @@ class Enrich:
         later = replace(call, deadlines=replace(call.deadlines, first_content=total))
 
         def chunks() -> Iterator[str]:
-            for item in stream:
-                if not isinstance(item, End):
-                    yield item
-                elif item.failure is not None:
-                    raise item.failure
-                elif item.answer is not None:
-                    ended.append(self._added(name, later, item.answer))
+            yield from stream.texts()
+            ended.append(self._added(name, later, stream.answer))
 
         return Stream.over(stream, chunks(), answer=lambda: ended[0] if ended else None)
 

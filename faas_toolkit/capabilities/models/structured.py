@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from faas_toolkit.capabilities.models.port import Asked, CompileSchema, OutputSchema
 from faas_toolkit.core.call import Answer
-from faas_toolkit.core.errors import BadResponse, Internal, InvalidInput
+from faas_toolkit.core.errors import BadResponse, InvalidInput
 from faas_toolkit.core.host import Message
-from faas_toolkit.core.stream import End, Stream
+from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import parse_json
 
 _SHOWN_PROBLEMS = 5
@@ -55,13 +55,9 @@ _EXAMPLE = 'Example: {"type": "object", "properties": {"city": {"type": "string"
 
 def read_whole(stream: Stream) -> Answer:
     """The answer a stream ends with; raises its failure."""
-    for item in stream:
-        if isinstance(item, End):
-            if item.failure is not None:
-                raise item.failure
-            if item.answer is not None:
-                return item.answer
-    raise Internal("The stream ended without an answer.")
+    for _ in stream.texts():
+        pass
+    return stream.answer
 
 
 def _checked(answer: Answer, schema: OutputSchema) -> tuple[object, list[str]]:
