@@ -93,7 +93,7 @@ class Service:
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 answer = runtime.handle(call)
-                text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
+                text = runtime.present(call.operation, answer, answer.text_chars or MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
                 return Outcome(meta=self._meta(runtime, record), failure=failure)

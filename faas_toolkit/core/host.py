@@ -1,6 +1,7 @@
 """What the host (Dify) does for a call, as ports."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 
 class KeyValueStorage(Protocol):
@@ -21,4 +22,14 @@ class Host(Protocol):
     @property
     def storage(self) -> KeyValueStorage:
         """The workspace's own store."""
+        ...
+
+    def embed(
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"]
+    ) -> list[list[float]]:
+        """A vector for each text, from an embedding model that the workspace has set up in Dify.
+
+        Raises:
+            Unavailable: the model is not set up, refuses, or the host does not answer.
+        """
         ...

@@ -13,6 +13,7 @@ from faas_toolkit.core.call import Origin, Surface, Workspace
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
+from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
 from faas_toolkit.service import Request
 from faas_toolkit.wiring import operation_named
@@ -67,14 +68,14 @@ def _caught(
 def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage)
+    host = DifyHost(tool.session.storage, embedding=tool.session.model.text_embedding)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
     outcome = this_node.service.run(
         configured,
         Request(
             operation=operation,
-            arguments={name: value for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
+            arguments={name: as_uploads(value) for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
             origin=_origin(tool, parameters, workspace, surface),
             host=host,
         ),

@@ -26,6 +26,7 @@ from faas_toolkit.core.errors import (
 )
 from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.upload import described
 
 _REASON_CHARS = 500
 _PASSED_ON = (Throttled, Unavailable, FunctionError, BadResponse, Cancelled)
@@ -64,7 +65,7 @@ class Consult:
         return proceed(replace(call, arguments=self._checked(name, call, rewritten)))
 
     def _ask(self, name: str, call: Call) -> Mapping[str, object]:
-        payload = {"operation": call.operation.name, "arguments": dict(call.arguments), "caller": _described(call.caller)}
+        payload = {"operation": call.operation.name, "arguments": described(call.arguments), "caller": _described(call.caller)}
         try:
             verdict = self._invoke(name, payload, call)
         except Failure as failure:
