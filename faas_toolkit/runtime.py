@@ -13,7 +13,7 @@ from faas_toolkit.core.inventory import Finding, Inventory
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
-from faas_toolkit.wiring import CRM_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.wiring import CRM_SOURCES, EMBEDDERS, KNOWLEDGE_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
 
 if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.capability import CrmCapability
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.port import CrmSource
     from faas_toolkit.capabilities.faas.capability import FunctionCapability
     from faas_toolkit.capabilities.faas.config import HttpFunction, LambdaFunction
+    from faas_toolkit.capabilities.knowledge.assembly import Knowledge
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.catalog.spec import Catalog
@@ -190,6 +191,9 @@ class Runtime:
             make: Mapping[str, Callable[[], Capability]] = {
                 "crm.lookup": lambda: self._crm,
                 "function.call": lambda: self._functions,
+                "knowledge.search": lambda: self._knowledge.search,
+                "knowledge.add": lambda: self._knowledge.add,
+                "knowledge.remove": lambda: self._knowledge.remove,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=self._inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=self._inventories, environment=self._environment),
             }
@@ -198,7 +202,7 @@ class Runtime:
 
     @cached_property
     def _inventories(self) -> Mapping[str, Inventory]:
-        return {"crm": self._crm, "functions": self._functions}
+        return {"crm": self._crm, "knowledge": self._knowledge.search, "functions": self._functions}
 
     @cached_property
     def _crm(self) -> "CrmCapability":
@@ -214,6 +218,23 @@ class Runtime:
     def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
         source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
         return source
+
+    @cached_property
+    def _knowledge(self) -> "Knowledge":
+        from faas_toolkit.capabilities.knowledge.assembly import Knowledge
+
+        process = self._process
+        return Knowledge(
+            configured=self.loaded.catalog.knowledge,
+            source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
+            embedder_class=lambda kind: load(EMBEDDERS[kind]),
+            database=process.database,
+            clock=process.clock,
+            offload=process.offload,
+            outbound=process.outbound,
+            client=self.client,
+            invoke=self._functions.invoke,
+        )
 
     @cached_property
     def _functions(self) -> "FunctionCapability":

@@ -33,6 +33,9 @@ VERSION = "0.1.0"
 OPERATIONS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
+    "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
+    "knowledge.add": "faas_toolkit.capabilities.knowledge.operations:ADD",
+    "knowledge.remove": "faas_toolkit.capabilities.knowledge.operations:REMOVE",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
 }
@@ -40,12 +43,26 @@ OPERATIONS: Mapping[str, str] = {
 PRESENTERS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
+    "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
+    "knowledge.add": "faas_toolkit.capabilities.knowledge.presentation:present_add",
+    "knowledge.remove": "faas_toolkit.capabilities.knowledge.presentation:present_remove",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
     "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
+}
+
+KNOWLEDGE_SOURCES: Mapping[str, str] = {
+    "embedded": "faas_toolkit.capabilities.knowledge.sources.embedded.source:EmbeddedKnowledge",
+    "external_knowledge": "faas_toolkit.capabilities.knowledge.sources.external_knowledge:ExternalKnowledge",
+    "function": "faas_toolkit.capabilities.knowledge.sources.function:FunctionKnowledge",
+}
+
+EMBEDDERS: Mapping[str, str] = {
+    "dify": "faas_toolkit.capabilities.knowledge.embedding:DifyEmbedder",
+    "openai": "faas_toolkit.capabilities.knowledge.embedding:OpenAiEmbedder",
 }
 
 PLATFORMS: Mapping[str, str] = {

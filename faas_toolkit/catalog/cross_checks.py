@@ -15,7 +15,11 @@ from faas_toolkit.core.untrusted import nearest, printable
 _COMPARED = 1_000
 """Names among which the nearest is looked for."""
 
-_FAMILIES = {"functions": ("function.call", "functions"), "crm": ("crm.read", "crm.sources")}
+_FAMILIES = {
+    "functions": ("function.call", "functions"),
+    "crm": ("crm.read", "crm.sources"),
+    "knowledge": ("knowledge.read", "knowledge"),
+}
 
 
 def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> Iterator[FoundAt]:
@@ -28,14 +32,17 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         crm = _mapping(_mapping(role).get("crm"))
         yield from _names(("roles", name, "functions"), _mapping(role).get("functions"), functions, "function")
         yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
+        bases = _mapping(sections.get("knowledge"))
+        yield from _names(("roles", name, "knowledge"), _mapping(role).get("knowledge"), bases, "knowledge base")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     yield from _unreachable(functions, roles)
-    for name, source in _mapping(sections.get("crm")).items():
-        named = _mapping(source).get("function")
-        if isinstance(named, str):
-            yield from _exists(("crm", name, "function"), named, functions, "function")
+    for family in ("crm", "knowledge"):
+        for name, source in _mapping(sections.get(family)).items():
+            named = _mapping(source).get("function")
+            if isinstance(named, str):
+                yield from _exists((family, name, "function"), named, functions, "function")
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -137,7 +144,11 @@ def _granted_nothing(name: str, role: Mapping[str, object]) -> Iterator[FoundAt]
     allow = [text for _, text in _texts(role.get("allow"))]
     if "*" in allow:
         return
-    listed = {"functions": role.get("functions"), "crm": _mapping(role.get("crm")).get("sources")}
+    listed = {
+        "functions": role.get("functions"),
+        "crm": _mapping(role.get("crm")).get("sources"),
+        "knowledge": role.get("knowledge"),
+    }
     for family, (grant, key) in _FAMILIES.items():
         if _held(grant, allow) and listed[family] is None:
             path: Path = ("roles", name, *key.split("."))

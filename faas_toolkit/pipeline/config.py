@@ -81,6 +81,7 @@ class RoleConfig(Section):
     functions: Names | None = None
     """Names or globs of functions; one with effects needs its exact name. Absent: none, or all where `*` is allowed."""
     knowledge: Names | None = None
+    """Names or globs of knowledge bases; absent: none, or all where `*` is allowed."""
     crm: CrmRights = Field(default_factory=CrmRights)
     mask: dict[Detector, ShownAs] = Field(default_factory=dict)
     """How personal data of each detector is shown to this role."""

@@ -39,8 +39,10 @@ def catalog(function_addresses) -> dict:
         }
         for name, url in function_addresses.items()
     }
-    roles = {"member": {"allow": ["crm.read", "function.call"], "functions": ["*"], "crm": {"sources": ["*"]}}}
-    return {"version": 1, "roles": roles, "functions": functions}
+    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call"]
+    roles = {"member": {"allow": allowed, "functions": ["*"], "knowledge": ["*"], "crm": {"sources": ["*"]}}}
+    knowledge = {"handbook": {"kind": "embedded", "sample": True}, "notes": {"kind": "embedded"}}
+    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions}
 
 
 @pytest.fixture(scope="session")

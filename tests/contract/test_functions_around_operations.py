@@ -10,12 +10,18 @@ from workbench.surfaces import sender_for
 OPERATIONS = {
     "crm_lookup": "crm.lookup",
     "function_call": "function.call",
+    "knowledge_search": "knowledge.search",
+    "knowledge_add": "knowledge.add",
+    "knowledge_remove": "knowledge.remove",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
     "function_call": {"function": "churn_score", "arguments": '{"open_tickets": 1, "note": "forbidden"}'},
+    "knowledge_search": {"query": "forbidden"},
+    "knowledge_add": {"text": "forbidden", "base": "notes"},
+    "knowledge_remove": {"base": "notes", "filters": '{"title": "forbidden"}'},
     "list_capabilities": {"name": "forbidden"},
 }
 

@@ -102,8 +102,8 @@ def test_tags_are_known_to_dify_and_to_the_sdk(manifest, provider):
 
 
 def test_only_the_permission_that_is_used_is_asked_for(manifest):
-    (name,) = manifest["resource"]["permission"]
-    assert name == "storage"
+    assert set(manifest["resource"]["permission"]) == {"storage", "model"}
+    assert manifest["resource"]["permission"]["model"] == {"enabled": True, "text_embedding": True}
     assert 1024 <= manifest["resource"]["permission"]["storage"]["size"] <= 1 << 30
     assert "storage" in (ROOT / "PRIVACY.md").read_text(encoding="utf-8")
 
@@ -185,7 +185,9 @@ def test_every_parameter_tells_a_model_its_default_and_an_example(tools):
     for path, tool in tools.items():
         for parameter in tool["parameters"]:
             where = f"{path}: {parameter['name']}"
-            assert parameter["type"] in ("string", "number", "boolean", "select"), where
+            # What a model fills in is one of four types; files it never sees, and they are never required.
+            assert parameter["type"] in ("string", "number", "boolean", "select", "files"), where
+            assert parameter["type"] != "files" or parameter["required"] is False, where
             assert parameter["form"] == ("form" if parameter["name"] in SHARED_PARAMETERS else "llm"), where
             assert "Example: " in parameter["llm_description"], where
             assert parameter["required"] or "Default" in parameter["llm_description"], where

@@ -9,7 +9,15 @@ import time
 import urllib.error
 import urllib.request
 
-TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities"]
+TOOLS = [
+    "crm_lookup",
+    "diagnose",
+    "function_call",
+    "knowledge_add",
+    "knowledge_remove",
+    "knowledge_search",
+    "list_capabilities",
+]
 
 
 def environment(home, **settings):

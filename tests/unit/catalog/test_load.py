@@ -42,15 +42,16 @@ def test_the_whole_document_becomes_typed(load, good):
 def test_an_empty_setting_is_the_shipped_default(load, text):
     catalog = load(text).catalog
     assert list(catalog.roles) == ["member"]
-    assert catalog.roles["member"].allow == ("crm.read", "function.call")
+    assert catalog.roles["member"].allow == ("crm.read", "knowledge.read", "function.call")
     assert catalog.roles["member"].names("crm") == ("*",)
     assert catalog.crm["main"].kind == "embedded"
+    assert catalog.knowledge["handbook"].sample is True
     assert not catalog.functions
 
 
 def test_the_shipped_default_lets_nothing_be_written_and_names_no_function(load):
     roles = load("").catalog.roles.values()
-    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "function.call"}
+    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "knowledge.read", "function.call"}
     assert all(role.names("functions") == () for role in roles)
 
 
@@ -203,7 +204,8 @@ def test_functions_that_no_role_may_call_are_a_warning(load):
         '{allow: [function.call], functions: ["*"]}',
         "{allow: [function.call], functions: []}",
         "{allow: []}",
-        "{allow: [model.use, knowledge.read]}",
+        "{allow: [model.use, admin.read]}",
+        "{allow: [knowledge.read], knowledge: []}",
     ],
 )
 def test_what_is_meant_is_none(load, role):
