@@ -20,7 +20,7 @@ from faas_toolkit.search.fusion import fuse
 
 _AT_ONCE = 8
 _CHECK_SECONDS = 3.0
-_HEADER_CHARS = 160
+_HEADER_CHARS = 100
 """Room for what stands above each passage in the text."""
 _SHORTEST_PIECE = 200
 """Characters of a cut passage below which it says too little to be worth its place."""
@@ -192,6 +192,8 @@ def _fitting(passages: Sequence[tuple[str, Passage]], max_chars: int) -> list[tu
     left = max_chars - _HEADER_CHARS
     for name, passage in passages:
         room = left - _HEADER_CHARS - len(passage.title) - len(passage.heading)
+        if not kept:
+            room = max(room, _SHORTEST_PIECE)  # one passage at least, whatever its title
         if len(passage.content) > room:
             if room >= _SHORTEST_PIECE:
                 kept.append((name, replace(passage, content=f"{passage.content[: room - 1]}…")))

@@ -22,7 +22,7 @@ KNOWLEDGE_ID = "policies"
 TEXTS: Sequence[Mapping[str, Any]] = (
     {
         "title": "Business trips",
-        "content": "Trips above 1,000 EUR are approved by the head of the department. Hotels abroad cost at most 180 EUR a night.",
+        "content": "Trips above 1,000 EUR are approved by the head of the department. A hotel abroad costs at most 180 EUR.",
         "metadata": {"document_id": "trips", "department": "travel", "year": 2026},
     },
     {
