@@ -64,9 +64,10 @@ def test_the_hub_goes_on_while_sixty_slow_queries_run(offload):
 
 
 def test_the_hubs_own_threads_are_left_to_dns_and_stdin(offload):
+    before = gevent.get_hub().threadpool.size  # another test may have resolved a name
     offload.run("sqlite", slow_query)
     offload.run("parse", slow_query)
-    assert gevent.get_hub().threadpool.size == 0
+    assert gevent.get_hub().threadpool.size == before
 
 
 def test_a_pool_has_the_threads_that_core_says_and_starts_with_its_first_work(offload):
