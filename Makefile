@@ -58,6 +58,7 @@ ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS 
 bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
+	$(BIN)/python -m bench.knowledge
 
 clean: ## Removes caches and what tests left; keeps the environments
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist

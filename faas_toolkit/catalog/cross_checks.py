@@ -37,7 +37,8 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
-    yield from _unreachable(functions, roles)
+    serving = _serving(sections)
+    yield from _unreachable({name: each for name, each in functions.items() if name not in serving}, roles)
     for family in ("crm", "knowledge"):
         for name, source in _mapping(sections.get(family)).items():
             named = _mapping(source).get("function")
@@ -116,6 +117,16 @@ def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> I
                 f"nothing would be masked: review.detect does not name {detector}.",
                 f"Write `review: {{detect: [{', '.join([*detected, detector])}]}}`.",
             )
+
+
+def _serving(sections: Mapping[str, object]) -> set[str]:
+    """Functions that serve a source or stand around an operation: nobody has to be able to call them."""
+    named = [
+        _mapping(source).get("function") for family in ("crm", "knowledge") for source in _mapping(sections.get(family)).values()
+    ]
+    for around in map(_mapping, _mapping(sections.get("operations")).values()):
+        named += [around.get("before"), around.get("after")]
+    return {name for name in named if isinstance(name, str)}
 
 
 def _unreachable(functions: Mapping[str, object], roles: Mapping[str, object]) -> Iterator[FoundAt]:

@@ -12,14 +12,16 @@ SECRETS = {
     "billing_webhook": WEBHOOK,
     "policy_webhook": WEBHOOK,
     "rates_key": "a-key-of-the-rates",
+    "kb_key": "a-key-of-the-base",
+    "archive_webhook": WEBHOOK,
     "aws_id": "an-access-key-id",
     "aws_key": "the-secret-access-key",
     "blocked_words": "word one, word two",
 }
 
 
-def test_there_are_three():
-    assert [path.name for path in EXAMPLES] == ["governance.yaml", "lambda.yaml", "webhooks.yaml"]
+def test_there_are_four():
+    assert [path.name for path in EXAMPLES] == ["governance.yaml", "knowledge.yaml", "lambda.yaml", "webhooks.yaml"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -42,8 +44,8 @@ def test_the_samples_of_the_demo_load(load):
     assert loaded.warnings == ()
 
 
-DOCUMENTATION = ROOT / "docs" / "catalog.md"
-BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(encoding="utf-8"), re.DOTALL) if DOCUMENTATION.exists() else []
+PAGES = [ROOT / "docs" / name for name in ("catalog.md", "knowledge.md")]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)]
 
 
 def test_the_documentation_has_examples():

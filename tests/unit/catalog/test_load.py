@@ -247,3 +247,13 @@ def test_a_check_of_what_cannot_be_read_says_so():
     assert finding.line is not None
     (finding,) = check_text("base64:???", secrets={}, operations=OPERATIONS)
     assert "base64" in finding.message
+
+
+def test_a_function_that_serves_a_base_or_stands_around_an_operation_need_not_be_callable(load):
+    functions = "functions: {f: {platform: http, target: {url: 'https://functions.example/f'}}}\n"
+    base = "knowledge: {archive: {kind: function, function: f}}\n"
+    around = "operations: {crm.lookup: {before: f}}\n"
+    assert load(f"version: 1\n{functions}{base}").warnings == ()
+    assert load(f"version: 1\n{functions}{around}").warnings == ()
+    (warning,) = load(f"version: 1\n{functions}").warnings
+    assert "no role may call" in warning.message

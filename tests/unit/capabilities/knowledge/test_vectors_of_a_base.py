@@ -2,8 +2,10 @@
 
 import pytest
 
-from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKnowledgeConfig
+from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKnowledgeConfig, OpenAiEmbedding
+from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
+from tests.fakes.openai_server import serving
 
 
 @pytest.fixture
@@ -123,3 +125,30 @@ def test_a_call_that_is_short_of_time_leaves_the_rest_for_later(family):
     family.host.embed = slow
     report = family.add("Text 0.").variables["report"]
     assert (report["vectors"], report["vectors_missing"]) == (2, 2)
+
+
+def by_server(folder, server, key):
+    embedding = OpenAiEmbedding(kind="openai", url=server.url, model="small", auth=Auth(bearer=key))
+    base = EmbeddedKnowledgeConfig(kind="embedded", embedding=embedding)
+    return Family(folder, environment={"FAAS_TOOLKIT_NETWORK_ALLOW": server.url.removesuffix("/v1")}, notes=base)
+
+
+def test_any_server_of_openais_api_makes_vectors(tmp_path):
+    with serving([]) as server:
+        family = by_server(tmp_path, server, server.key)
+        assert family.add("Every automobile has a place.").variables["report"]["vectors"] == 1
+        assert texts(family.search("zebra")) == ["Every automobile has a place."]
+    assert [(request["model"], request["input"]) for request in server.requests] == [
+        ("small", ["Every automobile has a place.\nEvery automobile has a place."]),
+        ("small", ["zebra"]),
+    ]
+    assert [target for target in family.targets if target.startswith("model:")] == ["model:127.0.0.1/small"] * 2
+    assert "Words alone" in family.search("automobile").notices[0]  # the server is gone
+    family.database.close()
+
+
+def test_a_server_that_refuses_our_key_is_told_with_the_place_in_the_catalog(tmp_path):
+    with serving([]) as server:
+        family = by_server(tmp_path, server, "wrong-key")
+        assert "knowledge.notes.embedding.auth" in " ".join(family.add("Text.").notices)
+    family.database.close()
