@@ -1,7 +1,6 @@
 """Answers questions from all knowledge bases that the caller may ask."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,13 +11,13 @@ from faas_toolkit.capabilities.knowledge.port import Found, KnowledgeStore, Mode
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
+from faas_toolkit.core.fan_out import ask_each
 from faas_toolkit.core.inventory import Entry, Finding
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Attempt, Outbound
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.search.fusion import fuse
 
-_AT_ONCE = 8
 _CHECK_SECONDS = 3.0
 _HEADER_CHARS = 100
 """Room for what stands above each passage in the text."""
@@ -64,7 +63,7 @@ class KnowledgeSearch:
             limit=cast("int", arguments["top_k"]),
             mode=cast("Mode", arguments["mode"]),
         )
-        replies = _each(names, lambda name: self._ask(name, question))
+        replies = ask_each(names, lambda name: self._ask(name, question))
         if all(reply.found is None for reply in replies):
             raise _none_answered(replies)
         return _answer(question, replies, cast("int", arguments["max_chars"]))
@@ -97,7 +96,7 @@ class KnowledgeSearch:
     def findings(self, call: Call) -> Iterator[Finding]:
         """How each base of the scope is doing."""
         if call.scope.grants_operation("knowledge.read"):
-            yield from _each(self._bases.visible(call.scope), lambda name: self._finding(name, call))
+            yield from ask_each(self._bases.visible(call.scope), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> _Reply:
         source = self._bases[name]
@@ -124,14 +123,6 @@ class KnowledgeSearch:
             repair = failure.hint or f"Check `{FAMILY}.{name}`."
             return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
         return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
-
-
-def _each[T](names: Sequence[str], work: Callable[[str], T]) -> list[T]:
-    """What `work` gives for each name; several at once, since some wait for another machine."""
-    if len(names) < 2:
-        return [work(name) for name in names]
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(names))) as asking:
-        return list(asking.map(work, names))
 
 
 def _none_answered(replies: Sequence[_Reply]) -> Failure:
@@ -166,11 +157,11 @@ def _answer(question: Question, replies: Sequence[_Reply], max_chars: int) -> An
 
 def _require_known_somewhere(conditions: Sequence[Condition], answered: Mapping[str, Found]) -> None:
     """A field that no base has is a mistake; where a base cannot tell its fields, none is known to be one."""
-    fields = [found.fields for found in answered.values()]
-    if fields and all(each is not None for each in fields):
-        known = sorted({name for each in fields for name in each or ()})
-        if known:  # where there is no document yet, the answer says so
-            require_known(conditions, known)
+    known = sorted({name for found in answered.values() for name in found.fields})
+    for condition in conditions:
+        nowhere = all(found.unknown is not None and condition.field in found.unknown for found in answered.values())
+        if nowhere and known:  # where there is no document yet, the answer says so
+            require_known([condition], known)
 
 
 def _merged(answered: Mapping[str, Found]) -> list[tuple[str, Passage]]:

@@ -2,34 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from faas_toolkit.core.outbound import Target
-from faas_toolkit.net.config import Auth, Breaker, HttpUrl, Limit, Section, TargetSection
-
-
-def _switched_off(value: object) -> object:
-    return None if value is False else value
+from faas_toolkit.net.config import Auth, HttpUrl, Section, StoreSection, TargetSection
 
 
-class OwnSection(Section):
-    """What a target takes that has no address: nothing to reach, so no auth, no TLS and no timeout."""
-
-    limits: tuple[Limit, ...] = ()
-    breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
-    """`false` switches it off."""
-
-    def to_target(self, target_id: str) -> Target:
-        """The target as the outbound chain takes it, e.g. `knowledge:handbook`."""
-        return Target(
-            id=target_id,
-            limits=tuple(limit.to_line() for limit in self.limits),
-            breaker=self.breaker.to_rules() if self.breaker else None,
-            timeout=40.0,
-        )
-
-
-class DifyEmbedding(OwnSection):
+class DifyEmbedding(StoreSection):
     """An embedding model that the workspace has set up in Dify."""
 
     kind: Literal["dify"]
@@ -51,7 +29,7 @@ class OpenAiEmbedding(TargetSection):
 type EmbeddingConfig = Annotated[DifyEmbedding | OpenAiEmbedding, Field(discriminator="kind")]
 
 
-class EmbeddedKnowledgeConfig(OwnSection):
+class EmbeddedKnowledgeConfig(StoreSection):
     """Documents in the toolkit's own store."""
 
     kind: Literal["embedded"]

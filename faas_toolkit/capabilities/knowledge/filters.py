@@ -111,7 +111,7 @@ def require_known(conditions: Sequence[Condition], fields: Sequence[str]) -> Non
         if condition.field.casefold() not in fields:
             close = nearest(condition.field, fields)
             meant = f" Did you mean {close!r}?" if close else ""
-            there = ", ".join(fields) or "none, as there is no document"
+            there = ", ".join(fields) or "none, since you may read no document"
             raise InvalidInput(
                 f"No document that you may read has the field {printable(condition.field)!r}; the fields are {there}.{meant}"
             )

@@ -62,8 +62,10 @@ class Found:
     """Where the facts are from, if not from the base itself: `sample`."""
     partial: bool = False
     notices: tuple[str, ...] = ()
-    fields: tuple[str, ...] | None = None
-    """The names to filter by that the reader's documents have; None where the base cannot tell."""
+    unknown: tuple[str, ...] | None = None
+    """The fields of the filters that none of the reader's documents has; None where the base cannot tell."""
+    fields: tuple[str, ...] = ()
+    """The fields that there are, where some are unknown."""
     removed: int = 0
     """Passages that fit the query and that the filters took away."""
 

@@ -40,6 +40,7 @@ def _make_documents_and_passages() -> None:
         keys=("area", "number"),
     )
     op.create_index("ix_knowledge_documents_area_digest", "knowledge_documents", ["area", "digest"])
+    op.create_index("ix_knowledge_documents_area_title", "knowledge_documents", ["area", "title"])
     _rows(
         "knowledge_passages",
         sa.Column("number", sa.BigInteger, nullable=False, autoincrement=False),

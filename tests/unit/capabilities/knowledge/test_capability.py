@@ -135,11 +135,12 @@ def test_the_inventory_shows_what_the_scope_shows():
 
 def test_an_unknown_field_is_an_error_only_where_no_base_may_know_it():
     filters = {"filters": {"colour": "red"}}
+    without = {"unknown": ("colour",), "fields": ("year",)}
     with pytest.raises(InvalidInput, match="colour"):
-        ask(one=FakeBase("a", fields=("year",)), given=filters)
-    assert texts(ask(one=FakeBase("a", fields=("year",)), two=FakeBase("b", fields=("colour",)), given=filters))
-    assert texts(ask(one=FakeBase("a", fields=("year",)), two=FakeBase("b"), given=filters))
-    assert "no documents" in " ".join(ask(one=FakeBase(fields=(), notices=("no documents",)), given=filters).notices)
+        ask(one=FakeBase("a", **without), given=filters)
+    assert texts(ask(one=FakeBase("a", **without), two=FakeBase("b", unknown=()), given=filters))
+    assert texts(ask(one=FakeBase("a", **without), two=FakeBase("b"), given=filters))
+    assert "no documents" in " ".join(ask(one=FakeBase(notices=("no documents",)), given=filters).notices)
 
 
 @pytest.mark.parametrize("max_chars", [500, 1_000, 8_000, 40_000])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     ColumnElement,
     Connection,
+    Select,
     func,
     select,
 )
@@ -139,14 +140,22 @@ class Search:
         )
 
 
+def unknown_fields(connection: Connection, area: int, reader: Reader, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """Those fields of the conditions that no document of this reader has."""
+    names = dict.fromkeys(condition.field for condition in conditions)
+    return tuple(name for name in names if not connection.execute(_fields(area, reader, name).limit(1)).first())
+
+
 def field_names(connection: Connection, area: int, reader: Reader) -> tuple[str, ...]:
-    """The names that the documents of this reader can be filtered by."""
-    statement = (
+    """The names that the documents of this reader can be filtered by; reads all of them, so it is for messages."""
+    named = _fields(area, reader).distinct().order_by(VALUES.c.name).limit(_MOST_FIELDS)
+    return tuple(connection.execute(named).scalars())
+
+
+def _fields(area: int, reader: Reader, name: str | None = None) -> Select[str]:
+    fields = (
         select(VALUES.c.name)
         .join_from(VALUES, DOCUMENTS, DOCUMENTS.c.number == VALUES.c.document)
         .where(VALUES.c.area == area, *readable(area, reader))
-        .distinct()
-        .order_by(VALUES.c.name)
-        .limit(_MOST_FIELDS)
     )
-    return tuple(connection.execute(statement).scalars())
+    return fields if name is None else fields.where(VALUES.c.name == name.casefold())

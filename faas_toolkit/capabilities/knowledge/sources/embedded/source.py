@@ -16,7 +16,7 @@ from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Embedded, Fo
 from faas_toolkit.capabilities.knowledge.sources.embedded.areas import SAMPLE, SAMPLE_BASE, Area, own_area, sample_area
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import fulfilling, readable
 from faas_toolkit.capabilities.knowledge.sources.embedded.sample import made_of, sample_drafts
-from faas_toolkit.capabilities.knowledge.sources.embedded.searching import Search, field_names
+from faas_toolkit.capabilities.knowledge.sources.embedded.searching import Search, field_names, unknown_fields
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import DOCUMENTS
 from faas_toolkit.capabilities.knowledge.sources.embedded.vectorising import embed_missing, has_vectors, missing_passages
 from faas_toolkit.capabilities.knowledge.sources.embedded.writing import Place, claim, erase, store
@@ -119,12 +119,12 @@ class EmbeddedKnowledge:
 
         def write(connection: Connection) -> tuple[tuple[str, str], ...]:
             area = own_area(connection, call.workspace.id, self._name)
-            known = field_names(connection, area.number, reader) if area is not None else ()
-            if area is None or not known:
+            if area is None:
                 if document is not None:
                     raise self._no_such(document)
                 return ()
-            require_known(conditions, known)
+            if unknown_fields(connection, area.number, reader, conditions):
+                require_known(conditions, field_names(connection, area.number, reader))
             chosen = [*readable(area.number, reader), *fulfilling(area.number, conditions)]
             if document is not None:
                 chosen.append(DOCUMENTS.c.number == document)
@@ -158,8 +158,13 @@ class EmbeddedKnowledge:
         passages = search.passages()
         if not question.conditions:
             return Found(passages=passages)
-        fields = field_names(connection, area.number, question.reader)
-        return Found(passages=passages, fields=fields, removed=0 if passages else search.removed())
+        unknown = unknown_fields(connection, area.number, question.reader, question.conditions)
+        return Found(
+            passages=passages,
+            unknown=unknown,
+            fields=field_names(connection, area.number, question.reader) if unknown else (),
+            removed=0 if passages else search.removed(),
+        )
 
     def _meaning(self, question: Question, area: Area) -> _Meaning:
         """The query's vector; where the model is down the search goes on with words alone, and says so."""

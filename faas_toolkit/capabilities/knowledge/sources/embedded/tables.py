@@ -79,6 +79,7 @@ DOCUMENTS = _rows(
     Column("metadata", Text, nullable=False),
     Column("restricted", Boolean, nullable=False),
     Index("ix_knowledge_documents_area_digest", "area", "digest"),
+    Index("ix_knowledge_documents_area_title", "area", "title"),
 )
 
 PASSAGES = _rows(

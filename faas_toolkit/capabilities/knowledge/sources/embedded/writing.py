@@ -110,7 +110,8 @@ def _with_kept(connection: Connection, place: Place, old: Row[tuple[object, ...]
 
 def _twin(connection: Connection, place: Place, draft: DocumentDraft, reader: Reader) -> Row[tuple[object, ...]] | None:
     alike = (*readable(place.area, reader), DOCUMENTS.c.digest == draft.digest)
-    return connection.execute(select(DOCUMENTS).where(*alike).order_by(DOCUMENTS.c.number).limit(1)).one_or_none()
+    # Not ordered: to give the first by number SQLite would read all documents in that order.
+    return connection.execute(select(DOCUMENTS).where(*alike).limit(1)).one_or_none()
 
 
 def _amend(connection: Connection, place: Place, twin: Row[tuple[object, ...]], draft: DocumentDraft) -> Status:
@@ -139,13 +140,9 @@ def _amend(connection: Connection, place: Place, twin: Row[tuple[object, ...]], 
 
 
 def _insert(connection: Connection, place: Place, number: int, draft: DocumentDraft, reader: Reader, status: Status) -> Stored:
-    same_title = connection.execute(
-        select(DOCUMENTS.c.number)
-        .where(*readable(place.area, reader), DOCUMENTS.c.title == draft.title)
-        .order_by(DOCUMENTS.c.number)
-        .limit(_MOST_NAMED)
-    ).scalars()
-    others = tuple(f"{place.base}:{other}" for other in same_title)
+    alike = (*readable(place.area, reader), DOCUMENTS.c.title == draft.title)
+    same_title = connection.execute(select(DOCUMENTS.c.number).where(*alike).limit(_MOST_NAMED)).scalars()
+    others = tuple(f"{place.base}:{other}" for other in sorted(same_title))
     access = draft.access or Access()
     metadata = draft.metadata or {}
     row = {
