@@ -73,7 +73,8 @@ class Knowledge:
         match config:
             case EmbeddedKnowledgeConfig():
                 embedder = self._embedder(name, config.embedding) if config.embedding is not None else None
-                source = make(name=name, config=config, database=self.database, clock=self.clock, embedder=embedder)
+                own = {"database": self.database, "clock": self.clock, "offload": self.offload}
+                source = make(name=name, config=config, embedder=embedder, **own)
             case ExternalKnowledgeConfig():
                 source = make(name=name, config=config, client=self.client, now=self.clock.epoch)
             case FunctionKnowledgeConfig():

@@ -21,6 +21,10 @@ from faas_toolkit.search.fusion import fuse
 _CHECK_SECONDS = 3.0
 _HEADER_CHARS = 100
 """Room for what stands above each passage in the text."""
+_NOTE_CHARS = 7
+"""What stands before each notice."""
+_SHORTEST_TEXT = 500
+"""Room for passages that notices never take."""
 _SHORTEST_PIECE = 200
 """Characters of a cut passage below which it says too little to be worth its place."""
 
@@ -151,7 +155,7 @@ def _answer(question: Question, replies: Sequence[_Reply], max_chars: int) -> An
         source=", ".join(dict.fromkeys(answered[name].label or name for name in used)),
         partial=len(answered) < len(replies) or any(found.partial for found in answered.values()),
         notices=tuple(notices),
-        text_chars=max_chars,
+        text_chars=max(max_chars, sum(len(notice) + _NOTE_CHARS for notice in notices) + _SHORTEST_TEXT),
     )
 
 

@@ -20,10 +20,10 @@ from faas_toolkit.platforms.port import Now
 type Purpose = Literal["query", "document"]
 type Vectors = list[list[float]]
 
-MAX_BATCH = 32
-"""Texts in one request: some servers take no more, and one line to Dify's daemon stays far below its 5 MiB."""
-_MAX_ANSWER_BYTES = 4_000_000
-"""Thirty-two vectors of 3,072 numbers, written out."""
+MAX_BATCH = 16
+"""Texts in one request: their vectors, written out as JSON, are read on the one thread that all calls share."""
+_MAX_ANSWER_BYTES = 2_000_000
+"""Sixteen vectors of 4,096 numbers, written out."""
 
 
 class Embedder(Protocol):

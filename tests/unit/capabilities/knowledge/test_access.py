@@ -94,6 +94,19 @@ def test_a_title_that_cannot_be_seen_is_not_mentioned(family):
     assert family.add("Other.", title="Quartz", who=scope("member")).notices == ()
 
 
+def test_vectors_made_for_it_are_not_counted_to_anybody_else(tmp_path):
+    family = Family(tmp_path, notes=WITH_VECTORS)
+    family.host.down = True
+    family.add(SECRET, access=ACCESS)
+    report = family.add("Zebras live in herds.").variables["report"]
+    assert report["vectors_missing"] == 1
+    family.host.down = False
+    report = family.add("Zebras live in herds.").variables["report"]
+    assert (report["vectors"], report["vectors_missing"]) == (1, 0)
+    assert SECRET in texts(family.search("merger", who=INSIDERS[0], mode="hybrid"))
+    family.database.close()
+
+
 def test_whoever_locks_themselves_out_is_told(family):
     assert "yourself" in " ".join(family.add("Mine.", access={"roles": ["board"]}).notices)
 

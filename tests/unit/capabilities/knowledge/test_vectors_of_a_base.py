@@ -100,7 +100,7 @@ def test_a_model_that_answers_nonsense_is_told(family, monkeypatch):
 def test_questions_and_documents_are_told_apart_and_sent_in_batches(family):
     family.add("\n\n".join(f"# Part {n}\n\nText {n}." for n in range(70)))
     family.search("text")
-    assert family.host.asked == [("document", 32), ("document", 32), ("document", 6), ("query", 1)]
+    assert family.host.asked == [*[("document", 16)] * 4, ("document", 6), ("query", 1)]
 
 
 def test_a_base_without_a_model_says_so_only_where_meaning_was_asked_for(tmp_path):

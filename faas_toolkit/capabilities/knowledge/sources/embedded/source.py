@@ -24,6 +24,7 @@ from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, NotFound, Unavailable
+from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.search.vectors import pack
 from faas_toolkit.state.sql import Database
@@ -46,18 +47,27 @@ class EmbeddedKnowledge:
         config: its section.
         database: of this process; `Unavailable` from it passes through.
         clock: tells the day on which a document is added.
+        offload: where vectors are put together.
         embedder: the embedding model; None: words alone are compared.
     """
 
     kind = "embedded"
 
     def __init__(
-        self, *, name: str, config: EmbeddedKnowledgeConfig, database: Database, clock: Clock, embedder: Embedder | None
+        self,
+        *,
+        name: str,
+        config: EmbeddedKnowledgeConfig,
+        database: Database,
+        clock: Clock,
+        offload: Offload,
+        embedder: Embedder | None,
     ) -> None:
         self._name = name
         self._sample = config.sample
         self._database = database
         self._clock = clock
+        self._offload = offload
         self._embedder = embedder
         self.target: Target | None = config.to_target(f"knowledge:{name}")
 
@@ -89,7 +99,7 @@ class EmbeddedKnowledge:
             said = f"{documents:,} documents with {passages:,} passages that you may read"
             if area.is_sample:
                 return f"{said}: the sample, until the first document is added"
-            if self._embedder is not None and missing_passages(connection, area.number, self._embedder.model):
+            if self._embedder is not None and missing_passages(connection, area.number, self._embedder.model, reader):
                 return f"{said}; some passages have no vectors yet, which the next knowledge_add makes"
             return said
 
@@ -111,7 +121,9 @@ class EmbeddedKnowledge:
         if self._embedder is None:
             return None
         area = self._database.read(lambda connection: own_area(connection, call.workspace.id, self._name))
-        return embed_missing(self._database, area.number, self._embedder, call) if area is not None else Embedded()
+        if area is None:
+            return Embedded()
+        return embed_missing(self._database, self._offload, area.number, self._embedder, call)
 
     def remove(self, document: int | None, conditions: Sequence[Condition], call: Call) -> tuple[tuple[str, str], ...]:
         """Removes what is named or chosen."""
@@ -176,7 +188,8 @@ class EmbeddedKnowledge:
         if not self._database.read(lambda connection: has_vectors(connection, area.number, embedder.model)):
             return _Meaning(notice=f"The base {self._name!r} has no vectors yet, so words alone were compared.")
         try:
-            return _Meaning(vector=(embedder.model, pack(embedder([question.query], question.call, "query"))))
+            vectors = embedder([question.query], question.call, "query")
+            return _Meaning(vector=(embedder.model, self._offload.run("search", lambda: pack(vectors))))
         except (Failure, ValueError) as error:
             said = error.as_text() if isinstance(error, Failure) else "The embedding model answered no usable vector."
             return _Meaning(notice=f"Words alone were compared in {self._name!r}: {said}", failed=True)

@@ -1,6 +1,7 @@
 """Makes the vectors that a base's passages lack, document by document, each batch kept as soon as it is there."""
 
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
@@ -16,8 +17,10 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     update,
 )
 
+from faas_toolkit.capabilities.knowledge.access import Reader
 from faas_toolkit.capabilities.knowledge.embedding import MAX_BATCH, Embedder
-from faas_toolkit.capabilities.knowledge.port import Embedded
+from faas_toolkit.capabilities.knowledge.port import Embedded, reader_of
+from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import readable
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     AREAS,
     DOCUMENTS,
@@ -27,7 +30,8 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     passage_number,
 )
 from faas_toolkit.core.call import Call
-from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.offload import Offload
 from faas_toolkit.search.vectors import pack
 from faas_toolkit.state.sql import Database
 
@@ -36,9 +40,20 @@ _SPARE_SECONDS = 8.0
 _MOST_TEXT_CHARS = 8_000
 
 
-def missing_passages(connection: Connection, area: int, model: str) -> int:
-    """Passages of an area without a vector of this model."""
-    counted = select(func.coalesce(func.sum(DOCUMENTS.c.passages), 0)).where(_lacks_vectors(area, model))
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """A document without vectors."""
+
+    document: int
+    texts: tuple[str, ...]
+    told: bool
+    """Whether the caller may know of it."""
+
+
+def missing_passages(connection: Connection, area: int, model: str, reader: Reader) -> int:
+    """Passages without a vector of this model, of those that the reader may know of."""
+    counted = select(func.coalesce(func.sum(DOCUMENTS.c.passages), 0))
+    counted = counted.where(_lacks_vectors(area, model), *readable(area, reader))
     return int(connection.execute(counted).scalar_one())
 
 
@@ -48,24 +63,28 @@ def has_vectors(connection: Connection, area: int, model: str) -> bool:
     return connection.execute(select(VECTORS.c.document).where(mine).limit(1)).first() is not None
 
 
-def embed_missing(database: Database, area: int, embedder: Embedder, call: Call) -> Embedded:
-    """Makes vectors until none is missing, the model fails, or the call's time is short."""
+def embed_missing(database: Database, offload: Offload, area: int, embedder: Embedder, call: Call) -> Embedded:
+    """Makes vectors until none is missing, the model fails, or the call's time is short.
+
+    Whoever adds a document goes on with all documents that lack vectors, and is told only of those they may read.
+    """
+    reader = reader_of(call.scope)
     made, problem = 0, ""
     while not problem and call.deadlines.first_content.remaining() > _SPARE_SECONDS:
-        todo = database.read(lambda connection: _next(connection, area, embedder.model))
+        todo = database.read(lambda connection: _next(connection, area, embedder.model, reader))
         if todo is None:
             break
-        number, texts = todo
         try:
-            vectors = pack([vector for batch in _batches(texts) for vector in embedder(batch, call, "document")])
+            vectors = [vector for batch in batched(todo.texts, MAX_BATCH) for vector in embedder(batch, call, "document")]
+            packed = offload.run("search", partial(pack, vectors))
         except Failure as failure:
             problem = failure.as_text()
         except ValueError:
-            problem = BadResponse(f"The embedding model {embedder.model!r} answered vectors of unlike lengths.").as_text()
+            problem = f"The embedding model {embedder.model!r} answered vectors of unlike lengths, or no numbers."
         else:
-            _keep(database, call.workspace.id, area, number, embedder.model, vectors)
-            made += len(texts)
-    missing = database.read(lambda connection: missing_passages(connection, area, embedder.model))
+            _keep(database, call.workspace.id, area, todo.document, embedder.model, packed)
+            made += len(todo.texts) if todo.told else 0
+    missing = database.read(lambda connection: missing_passages(connection, area, embedder.model, reader))
     return Embedded(passages=made, missing=missing, problem=problem)
 
 
@@ -74,7 +93,7 @@ def _lacks_vectors(area: int, model: str) -> ColumnElement[bool]:
     return and_(DOCUMENTS.c.area == area, not_(mine))
 
 
-def _next(connection: Connection, area: int, model: str) -> tuple[int, list[str]] | None:
+def _next(connection: Connection, area: int, model: str, reader: Reader) -> _Todo | None:
     """The newest document without vectors, and what of its passages is turned into them."""
     lacking = select(DOCUMENTS.c.number, DOCUMENTS.c.title).where(_lacks_vectors(area, model))
     document = connection.execute(lacking.order_by(DOCUMENTS.c.number.desc()).limit(1)).first()
@@ -86,12 +105,9 @@ def _next(connection: Connection, area: int, model: str) -> tuple[int, list[str]
         .where(PASSAGES.c.area == area, PASSAGES.c.number.between(first, last))
         .order_by(PASSAGES.c.number)
     )
-    texts = ["\n".join(part for part in (document.title, row.heading, row.text) if part)[:_MOST_TEXT_CHARS] for row in rows]
-    return int(document.number), texts
-
-
-def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    return iter(batched(texts, MAX_BATCH))
+    texts = tuple("\n".join(part for part in (document.title, row.heading, row.text) if part)[:_MOST_TEXT_CHARS] for row in rows)
+    mine = select(DOCUMENTS.c.number).where(*readable(area, reader), DOCUMENTS.c.number == document.number)
+    return _Todo(int(document.number), texts, told=connection.execute(mine).first() is not None)
 
 
 def _keep(database: Database, workspace: str, area: int, number: int, model: str, vectors: bytes) -> None:

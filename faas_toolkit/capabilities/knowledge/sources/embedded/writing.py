@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     Connection,
@@ -98,8 +98,6 @@ def _replace(connection: Connection, place: Place, draft: DocumentDraft, reader:
 
 def _with_kept(connection: Connection, place: Place, old: Row[tuple[object, ...]], draft: DocumentDraft) -> DocumentDraft:
     """The draft with the metadata and access of the document that it takes the place of, where it says nothing itself."""
-    from dataclasses import replace
-
     listed = connection.execute(
         select(ACCESS.c.kind, ACCESS.c.name).where(ACCESS.c.area == place.area, ACCESS.c.document == old.number)
     )
