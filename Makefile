@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test lint fmt types imports unit bench ministack clean
+.PHONY: help dev demo test lint fmt types imports unit bench bench-install package ministack clean
 
 # The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
@@ -14,10 +14,11 @@ MINISTACK_VENV := .venv-ministack
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # An existing `.venv` is used as it is and brought up to date with the requirements.
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-graphon.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.12 found. Install it (Debian: apt-get install python3.12 python3.12-venv) or say where it is: make dev PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "That Python cannot make environments; on Debian: apt-get install python3.12-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-graphon.txt
 	@touch $@
 
 # A local AWS (Lambda) for tests, in an environment of its own: its dependencies are not ours.
@@ -27,7 +28,7 @@ $(MINISTACK_VENV)/.installed: requirements-ministack.txt | $(VENV)/.installed
 	@touch $@
 
 help: ## Lists the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: $(VENV)/.installed ## Makes .venv with everything that development needs
 
@@ -55,10 +56,19 @@ unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed ## Runs all tests
 
 ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
 
-bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin
+bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, a routed model call beside httpx
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
 	$(BIN)/python -m bench.knowledge
+	$(BIN)/python -m bench.routing
+
+bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
+	$(BIN)/python -m bench.install
+
+# A private package, with a typed tool for each function of a catalog: make package CATALOG=file NAME=name [AUTHOR=author] [VERSION=1.2.3]
+package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it (CATALOG=file NAME=name: a private one)
+	$(BIN)/python -m workbench package \
+		$(if $(CATALOG),--catalog "$(CATALOG)" --name "$(NAME)" --author "$(AUTHOR)" --version "$(VERSION)")
 
 clean: ## Removes caches and what tests left; keeps the environments
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage build dist

@@ -18,5 +18,8 @@ sys.setswitchinterval(0.001)
 # Our deadlines end every call before this; the SDK's own 250 s would end a backwards call in silence.
 plugin = Plugin(DifyPluginEnv(MAX_INVOCATION_TIMEOUT=900))
 
+# Remote debug only: after three failed attempts to reach a daemon that went away, the SDK spins on one core and never comes back.
+plugin.request_reader.reconnect_attempts = sys.maxsize  # type: ignore[attr-defined] # only the TCP reader has it
+
 if __name__ == "__main__":
     plugin.run()

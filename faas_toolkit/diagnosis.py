@@ -39,14 +39,16 @@ def storage_findings(process: Process) -> Iterator[Finding]:
         item="data directory",
         status="ok" if directory.lasting else "warning",
         text=f"Chosen by {directory.chosen_by}; it {'lasts' if directory.lasting else 'may not outlive this container'}.",
-        repair="" if directory.lasting else "The operator sets FAAS_TOOLKIT_DATA_DIR to a directory on a lasting volume.",
+        repair=directory.remedy,
     )
     try:
-        process.database.read(lambda _: None)
+        process.database.check()
     except Failure as failure:
         yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
     else:
-        yield Finding(check="storage", item="database", status="ok", text=f"The {process.database.dialect} store answers.")
+        yield Finding(
+            check="storage", item="database", status="ok", text=f"The {process.database.dialect} store answers and is whole."
+        )
 
 
 def version_findings() -> Iterator[Finding]:

@@ -1,36 +1,31 @@
-"""One configuration, put together: the front with its policies, the capabilities, and what they ask."""
+"""One configuration, put together: the front with its policies before the families' capabilities."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis
+from faas_toolkit import diagnosis, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
-from faas_toolkit.core.inventory import Finding, Inventory
+from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.schema import printable
-from faas_toolkit.wiring import CRM_SOURCES, EMBEDDERS, KNOWLEDGE_SOURCES, PLATFORMS, PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.core.stream import Stream
+from faas_toolkit.families import Families
+from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
 
 if TYPE_CHECKING:
-    from faas_toolkit.capabilities.crm.capability import CrmCapability
-    from faas_toolkit.capabilities.crm.config import CrmSourceConfig
-    from faas_toolkit.capabilities.crm.port import CrmSource
-    from faas_toolkit.capabilities.faas.capability import FunctionCapability
-    from faas_toolkit.capabilities.faas.config import HttpFunction, LambdaFunction
-    from faas_toolkit.capabilities.knowledge.assembly import Knowledge
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.catalog.spec import Catalog
-    from faas_toolkit.net.http import HttpClient
     from faas_toolkit.observe.audit import AuditLog
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
     from faas_toolkit.pipeline.identity_token import TokenVerifier
-    from faas_toolkit.platforms.port import Platform
 
 DIAGNOSE = "workspace.diagnose"
 
@@ -60,6 +55,7 @@ class Runtime:
         self.loaded = loaded
         self.broken = broken
         self.stands_in = stands_in
+        self._families = Families(process, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
 
@@ -68,15 +64,18 @@ class Runtime:
         """Whether there is no catalog to answer from; `diagnose` still says why."""
         return self.broken is not None and not self.stands_in
 
-    def handle(self, call: Call) -> Answer:
+    def handle(self, call: Call) -> Answer | Stream:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
             self._fronts[name] = self._front(name)
-        answer = self._fronts[name](call)
-        if not isinstance(answer, Answer):
-            raise Internal(f"{name} has no streamed form.")
-        return answer
+        return self._fronts[name](call)
+
+    def offer(self, call: Call) -> Offer:
+        """What the caller may use; raises a `Failure`."""
+        if self.unusable:
+            self._front(call.operation.name)(call)
+        return offer.ask(call, policies=self._policies, functions=self._families.functions, redact=self.redact)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
@@ -100,6 +99,15 @@ class Runtime:
     def _refuse(self, call: Call) -> Answer:
         raise self.broken or Internal("There is no catalog.")
 
+    def redacted(self, answer: Answer) -> Answer:
+        """The answer without this configuration's secrets."""
+        return replace(
+            answer,
+            variables=self.redact.value(answer.variables),
+            added=self.redact.value(answer.added),
+            notices=tuple(map(self.redact, answer.notices)),
+        )
+
     def present(self, operation: Operation, answer: Answer, max_chars: int) -> str:
         """The one text of an answer, with what was added and what the reader should know."""
         present: Presenter = load(PRESENTERS[operation.name])
@@ -110,14 +118,15 @@ class Runtime:
 
     def close(self) -> None:
         """Closes what this configuration opened for itself."""
-        for part in ("client", "_log"):
-            if part in self.__dict__:
-                self.__dict__[part].close()
+        self._families.close()
+        if "_log" in self.__dict__:
+            self._log.close()
 
     @cached_property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        return SecretRedactor([*self.loaded.secrets, *(value for _, value in self._settings.secrets)])
+        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
+        return SecretRedactor(secrets, self._process.offload.give_way)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -131,19 +140,31 @@ class Runtime:
         from faas_toolkit.pipeline.validation import Validation
 
         catalog, process = self.loaded.catalog, self._process
-        invoke = self._functions.invoke
+        invoke = self._families.functions.invoke
         return (
             self._audit,
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
             Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
-            Consult(before={name: around.before for name, around in catalog.operations.items() if around.before}, invoke=invoke),
+            Consult(
+                before={name: around.before for name, around in catalog.operations.items() if around.before},
+                invoke=invoke,
+                detect=catalog.review.detect,
+                redact=self.redact,
+            ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
+                give_way=process.offload.give_way,
             ),
-            Cache(store=process.cache_store, outcomes=process.outcomes, traits=self._traits, catalog_hash=self.loaded.hash),
+            Cache(
+                store=process.cache_store,
+                memory=process.memory_cache,
+                outcomes=process.outcomes,
+                traits=self._traits,
+                catalog_hash=self.loaded.hash,
+            ),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
@@ -188,76 +209,14 @@ class Runtime:
         from faas_toolkit.capabilities.workspace.capability import Diagnose, ListCapabilities
 
         if name not in self._capabilities:
+            families = self._families
             make: Mapping[str, Callable[[], Capability]] = {
-                "crm.lookup": lambda: self._crm,
-                "function.call": lambda: self._functions,
-                "knowledge.search": lambda: self._knowledge.search,
-                "knowledge.add": lambda: self._knowledge.add,
-                "knowledge.remove": lambda: self._knowledge.remove,
-                "workspace.capabilities": lambda: ListCapabilities(inventories=self._inventories),
-                DIAGNOSE: lambda: Diagnose(inventories=self._inventories, environment=self._environment),
+                **families.capabilities,
+                "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
+                DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
-
-    @cached_property
-    def _inventories(self) -> Mapping[str, Inventory]:
-        return {"crm": self._crm, "knowledge": self._knowledge.search, "functions": self._functions}
-
-    @cached_property
-    def _crm(self) -> "CrmCapability":
-        from faas_toolkit.capabilities.crm.capability import CrmCapability
-
-        configured = self.loaded.catalog.crm
-        return CrmCapability(
-            sources={name: self._crm_source(config) for name, config in configured.items()},
-            targets={name: config.to_target(f"crm:{name}") for name, config in configured.items()},
-            outbound=self._process.outbound,
-        )
-
-    def _crm_source(self, config: "CrmSourceConfig") -> "CrmSource":
-        source: CrmSource = load(CRM_SOURCES[config.kind])(database=self._process.database, clock=self._process.clock)
-        return source
-
-    @cached_property
-    def _knowledge(self) -> "Knowledge":
-        from faas_toolkit.capabilities.knowledge.assembly import Knowledge
-
-        process = self._process
-        return Knowledge(
-            configured=self.loaded.catalog.knowledge,
-            source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
-            embedder_class=lambda kind: load(EMBEDDERS[kind]),
-            database=process.database,
-            clock=process.clock,
-            offload=process.offload,
-            outbound=process.outbound,
-            client=self.client,
-            invoke=self._functions.invoke,
-        )
-
-    @cached_property
-    def _functions(self) -> "FunctionCapability":
-        from faas_toolkit.capabilities.faas.capability import FunctionCapability
-
-        return FunctionCapability(
-            functions=self.loaded.catalog.functions, open_platform=self._open_platform, outbound=self._process.outbound
-        )
-
-    def _open_platform(self, name: str, config: "HttpFunction | LambdaFunction") -> "Platform":
-        platform: Platform = load(PLATFORMS[config.platform])(
-            name=name, target=config.target, auth=config.auth, tls=config.tls, client=self.client, now=self._process.clock.epoch
-        )
-        return platform
-
-    @cached_property
-    def client(self) -> "HttpClient":
-        """Opens what this catalog and the operator allow."""
-        from faas_toolkit.net.egress import EgressGuard
-        from faas_toolkit.net.http import HttpClient
-
-        guard = EgressGuard(allow=self.loaded.catalog.network.allow, environment=self._process.environment)
-        return HttpClient(guard=guard, hard_limit=self._process.hard_limit)
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)

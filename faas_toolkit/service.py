@@ -1,17 +1,20 @@
 """Answers requests of all workspaces: finds the runtime of a configuration, leases it, keeps the last good catalog in force."""
 
-import secrets
+import random
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Call, Origin, Record
-from faas_toolkit.core.deadline import Deadline, Deadlines
-from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.call import Answer, Call, Origin, Record
+from faas_toolkit.core.deadline import Deadlines
+from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
+from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.redaction import SecretRedactor
+from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
 
@@ -23,8 +26,6 @@ MAX_TEXT_CHARS = 8_000
 
 _KEPT_RUNTIMES = 64
 _REMEMBERED_WORKSPACES = 4_096
-_FETCH_SECONDS = 8.0
-_MAX_CATALOG_BYTES = 1_000_000
 _SHORTEST_FRESHNESS = 30.0
 
 
@@ -74,36 +75,50 @@ class Service:
         self._process = process
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._last_good: OrderedDict[str, LoadedCatalog] = OrderedDict()
+        self._ids = random.Random()  # noqa: S311 - ids tell calls apart, they are no secrets; the system's generator lets threads in
 
     def run(self, settings: RuntimeSettings, request: Request) -> Outcome:
-        """Answers one request; a `Failure` becomes an outcome, so that its `meta` is not lost."""
-        self._process.warm()
-        clock = self._process.clock
-        fresh = secrets.token_hex(16)
-        record = Record(request_id=fresh[:16], started=clock.monotonic())
-        call = Call(
-            operation=request.operation,
-            arguments=request.arguments,
-            origin=request.origin,
-            deadlines=Deadlines.start(clock),
-            record=record,
-            host=request.host,
-            trace_id=request.trace_id or fresh,
-        )
+        """Answers one request at once; a `Failure` becomes an outcome, so that its `meta` is not lost."""
+        *_, outcome = self.stream(settings, request)
+        if not isinstance(outcome, Outcome):
+            raise Internal("A request ended without an outcome.")
+        return outcome
+
+    def stream(self, settings: RuntimeSettings, request: Request) -> Iterator[str | Outcome]:
+        """The text of the answer piece by piece, where it is a stream, then the outcome, which holds the whole text too.
+
+        The runtime is leased until the end; closing the iterator ends the stream.
+        """
+        call = self._call(request)
+        record = call.record
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 answer = runtime.handle(call)
+                if isinstance(answer, Stream):
+                    answer = yield from _passed_on(answer, runtime.redact)
+                answer = runtime.redacted(answer)  # before the text is cut, so that no secret is torn by that
                 text = runtime.present(call.operation, answer, answer.text_chars or MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
-                return Outcome(meta=self._meta(runtime, record), failure=failure)
-            return Outcome(
+                yield Outcome(meta=self._meta(runtime, record), failure=failure)
+                return
+            yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=runtime.redact.value(answer.variables),
+                variables=answer.variables,
                 source=answer.source,
-                added=runtime.redact.value(answer.added),
+                added=answer.added,
             )
+
+    def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
+        """What the caller of this request may use; raises a `Failure` in words that may be shown."""
+        call = self._call(request)
+        with self._lease(settings, request.origin.workspace.id) as runtime:
+            try:
+                return runtime.offer(call)
+            except Failure as failure:
+                failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
+                raise
 
     def check(self, settings: RuntimeSettings) -> None:
         """Checks settings whole, as when they are saved; raises a `Failure` that names what is wrong."""
@@ -114,6 +129,20 @@ class Service:
         for key in list(self._kept):
             self._retire(key)
 
+    def _call(self, request: Request) -> Call:
+        self._process.warm()
+        clock = self._process.clock
+        fresh = f"{self._ids.getrandbits(128):032x}"
+        return Call(
+            operation=request.operation,
+            arguments=request.arguments,
+            origin=request.origin,
+            deadlines=Deadlines.start(clock),
+            record=Record(request_id=fresh[:16], started=clock.monotonic()),
+            host=request.host,
+            trace_id=request.trace_id or fresh,
+        )
+
     def _meta(self, runtime: Runtime, record: Record) -> dict[str, object]:
         meta: dict[str, object] = {
             "request_id": record.request_id,
@@ -123,7 +152,7 @@ class Service:
                 {"target": attempt.target, "outcome": attempt.outcome, "duration_ms": round(attempt.duration * 1_000, 1)}
                 for attempt in record.attempts
             ],
-            "decisions": [str(decision) for decision in record.decisions],
+            "decisions": [runtime.redact(str(decision)) for decision in record.decisions],
             "catalog": runtime.loaded.hash[:12],
         }
         if runtime.stands_in:
@@ -185,40 +214,29 @@ class Service:
         return self._keep(key, runtime, fresh_until)
 
     def _load(self, settings: RuntimeSettings) -> Runtime:
+        from faas_toolkit.catalog.address import fetch_catalog
         from faas_toolkit.catalog.findings import CatalogInvalid
         from faas_toolkit.catalog.load import load_catalog
 
-        def loaded(text: str) -> "LoadedCatalog":
+        process = self._process
+
+        def fetch(url: str) -> tuple[str, float]:
+            return fetch_catalog(url, environment=process.environment, hard_limit=process.hard_limit, clock=process.clock)
+
+        def loaded(text: str, packaged: str = "") -> "LoadedCatalog":
             return load_catalog(
                 text,
                 secrets=dict(settings.secrets),
                 environment=self._process.environment,
                 operations=frozenset(OPERATIONS),
-                fetch=self._fetch,
+                fetch=fetch,
+                packaged=packaged,
             )
 
         try:
-            return Runtime(self._process, settings, loaded(settings.catalog))
+            return Runtime(self._process, settings, loaded(settings.catalog, self._process.packaged_catalog))
         except CatalogInvalid as broken:
             return Runtime(self._process, settings, loaded(""), broken=broken)
-
-    def _fetch(self, url: str) -> tuple[str, float]:
-        import httpx
-
-        from faas_toolkit.net.egress import EgressGuard
-        from faas_toolkit.net.http import HttpClient
-
-        client = HttpClient(guard=EgressGuard(environment=self._process.environment), hard_limit=self._process.hard_limit)
-        deadline = Deadline.after(self._process.clock, _FETCH_SECONDS)
-        try:
-            response = client.send(
-                httpx.Request("GET", url), deadline, what="The catalog's address", max_bytes=_MAX_CATALOG_BYTES
-            )
-        finally:
-            client.close()
-        if response.status_code != httpx.codes.OK:
-            raise BadResponse(f"The catalog's address answered HTTP {response.status_code}.")
-        return response.text, max_age_of(response.headers.get("cache-control", ""))
 
     def _keep(self, key: _Key, runtime: Runtime, fresh_until: float | None) -> _Kept:
         kept = self._kept[key] = _Kept(runtime, fresh_until)
@@ -239,10 +257,22 @@ class Service:
             kept.runtime.close()
 
 
-def max_age_of(cache_control: str) -> float:
-    """Seconds of `max-age` (RFC 9111 §5.2.2.1); five minutes where nothing is said."""
-    for directive in cache_control.split(","):
-        name, _, value = directive.strip().partition("=")
-        if name.lower() == "max-age" and value.isdecimal() and len(value) < 9:
-            return float(value)
-    return 300.0
+def _passed_on(stream: Stream, redact: SecretRedactor) -> Generator[str, None, Answer]:
+    """Hands a stream's pieces on without secrets and returns the answer it ends with; raises its failure."""
+    ends: list[End] = []
+
+    def texts() -> Iterator[str]:
+        for item in stream:
+            if isinstance(item, End):
+                ends.append(item)
+            else:
+                yield item
+
+    with closing(stream):
+        yield from redact.pieces(texts())
+    for end in ends:
+        if end.failure is not None:
+            raise end.failure
+        if end.answer is not None:
+            return end.answer
+    raise Internal("The stream ended without an answer.")

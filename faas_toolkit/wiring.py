@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from faas_toolkit.state.data_directory import DataDirectory
     from faas_toolkit.state.sql import Database
 
+PACKAGED_CATALOG = "packaged_catalog.yaml"
+"""Beside the manifest of a private package (docs/publishing.md): the catalog in force where the setting `catalog` is empty."""
+
 VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
@@ -36,6 +39,8 @@ OPERATIONS: Mapping[str, str] = {
     "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
     "knowledge.add": "faas_toolkit.capabilities.knowledge.operations:ADD",
     "knowledge.remove": "faas_toolkit.capabilities.knowledge.operations:REMOVE",
+    "model.generate": "faas_toolkit.capabilities.models.operations:GENERATE",
+    "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
 }
@@ -46,12 +51,21 @@ PRESENTERS: Mapping[str, str] = {
     "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
     "knowledge.add": "faas_toolkit.capabilities.knowledge.presentation:present_add",
     "knowledge.remove": "faas_toolkit.capabilities.knowledge.presentation:present_remove",
+    "model.generate": "faas_toolkit.capabilities.models.presentation:present_answer",
+    "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
     "embedded": "faas_toolkit.capabilities.crm.sources.embedded.source:EmbeddedCrm",
+    "function": "faas_toolkit.capabilities.crm.sources.function:FunctionCrm",
+}
+
+MODEL_SOURCES: Mapping[str, str] = {
+    "openai": "faas_toolkit.capabilities.models.sources.openai:OpenAiModel",
+    "dify": "faas_toolkit.capabilities.models.sources.dify:DifyModel",
+    "function": "faas_toolkit.capabilities.models.sources.function:FunctionModel",
 }
 
 KNOWLEDGE_SOURCES: Mapping[str, str] = {
@@ -120,6 +134,12 @@ class Process:
             self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
 
     @cached_property
+    def packaged_catalog(self) -> str:
+        """The text of the catalog that came with the package; empty in the public one."""
+        path = self.working_directory / PACKAGED_CATALOG
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @cached_property
     def cells(self) -> "Cells":
         """Limits, breakers and leases."""
         from faas_toolkit.state.memory import MemoryCells
@@ -141,14 +161,20 @@ class Process:
         return Database(path=self.data_directory.path / "toolkit.sqlite", offload=self.offload)
 
     @cached_property
+    def memory_cache(self) -> "CacheStore":
+        """Kept answers, in memory alone."""
+        from faas_toolkit.state.cache.memory import MemoryCache
+
+        return MemoryCache(clock=self.clock)
+
+    @cached_property
     def cache_store(self) -> "CacheStore":
         """Kept answers: in memory, then sealed on disk."""
         from faas_toolkit.state.cache.disk import DiskCache
-        from faas_toolkit.state.cache.memory import MemoryCache
         from faas_toolkit.state.cache.tiers import TieredCache
 
         disk = DiskCache(path=self.data_directory.path / "cache.sqlite", clock=self.clock, offload=self.offload)
-        return TieredCache(near=MemoryCache(clock=self.clock), far=disk, offload=self.offload)
+        return TieredCache(near=self.memory_cache, far=disk, offload=self.offload)
 
     @cached_property
     def outcomes(self) -> "Outcomes":

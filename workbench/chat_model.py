@@ -23,7 +23,7 @@ class ChatModel:
     def __init__(self, server: ModelServer, tools: Sequence[Tool]) -> None:
         self._server = server
         self._model = server.model or DEFAULT_MODEL
-        self._tools = [{"type": "function", "function": prompt_tool(tool)} for tool in tools]
+        self._tools = [{"type": "function", "function": prompt_tool(tool)} for tool in tools if _is_offered(tool)]
         self._said: list[dict[str, Any]] = []
         """The model's own messages; tool answers are put between them in `_messages`."""
 
@@ -54,6 +54,11 @@ class ChatModel:
                 if (step := answered.get(call["id"]))
             ]
         return messages
+
+
+def _is_offered(tool: Tool) -> bool:
+    """Whether an agent gets the tool although nobody has set anything for it (dify-daemon N10)."""
+    return not any(parameter.form == "form" and parameter.required and not parameter.default for parameter in tool.parameters)
 
 
 def _call(call: dict[str, Any]) -> ToolCall:

@@ -64,7 +64,8 @@ class Declaration:
     @property
     def storage_quota(self) -> int:
         """Bytes that one workspace may store; -1 where the manifest has no `storage` key."""
-        return int(self.permission["storage"].get("size", 1_048_576)) if "storage" in self.permission else -1
+        storage = self.permission.get("storage")
+        return int(storage.get("size", 1_048_576)) if storage else -1
 
     def tool(self, name: str) -> Tool:
         """The tool of that name.
@@ -86,16 +87,26 @@ def read_declaration(root: Path) -> Declaration:
     """
     manifest = _yaml(root / "manifest.yaml")
     provider = _yaml(root / manifest["plugins"]["tools"][0])
+    return declared(manifest, provider, [_yaml(root / path) for path in provider["tools"]])
+
+
+def declared(manifest: Mapping[str, Any], provider: Mapping[str, Any], tools: Iterable[Mapping[str, Any]]) -> Declaration:
+    """What these documents declare: of the YAML files, or as the SDK sends them to a debug server."""
     return Declaration(
         author=manifest["author"],
         name=manifest["name"],
         version=str(manifest["version"]),
         entrypoint=manifest["meta"]["runner"]["entrypoint"],
         provider=provider["identity"]["name"],
-        tools=tuple(_tool(_yaml(root / path)) for path in provider["tools"]),
+        tools=tuple(_tool(tool) for tool in tools),
         permission=manifest["resource"].get("permission") or {},
-        credentials=tuple(provider.get("credentials_for_provider") or ()),
+        credentials=tuple(_settings(provider)),
     )
+
+
+def _settings(provider: Mapping[str, Any]) -> Iterator[str]:
+    yield from provider.get("credentials_for_provider") or ()
+    yield from (setting["name"] for setting in provider.get("credentials_schema") or ())
 
 
 def _yaml(path: Path) -> dict[str, Any]:

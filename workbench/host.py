@@ -1,4 +1,4 @@
-"""A host that runs a plugin as Dify's daemon does over stdio, for several workspaces at once, and forgives nothing.
+"""A host that runs a plugin as Dify's daemon does, in any of its three ways, for several workspaces at once; it forgives nothing.
 
 It plays the other side, so it imports neither the toolkit nor the SDK.
 
@@ -8,20 +8,27 @@ It plays the other side, so it imports neither the toolkit nor the SDK.
 
 import sys
 import threading
+import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from workbench import backwards, wire
 from workbench.declaration import Declaration, read_declaration
-from workbench.process import READY_WITHIN, SILENCE_LIMIT, PluginProcess, Violation
+from workbench.process import READY_WITHIN, Launch, PluginProcess, Violation
+from workbench.serverless import ServerlessProcess
 from workbench.session import HostFailure, ProtocolViolation, Reply, Session, Workspace
+from workbench.stdio import StdioProcess
 from workbench.storage import WorkspaceStorage
-from workbench.wire import Sender
+from workbench.tcp import TcpProcess
+from workbench.wire import RequestRefused, Sender
+
+Transport = Literal["stdio", "tcp", "serverless"]
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
+_PROCESSES: Mapping[Transport, type[PluginProcess]] = {"stdio": StdioProcess, "tcp": TcpProcess, "serverless": ServerlessProcess}
 
 DEFAULT_WORKSPACE = "default"
 SESSION_TIMEOUT = 600.0
@@ -30,7 +37,7 @@ _REMEMBERED_SESSIONS = 10_000
 
 
 class PluginNotStarted(HostFailure):
-    """No first heartbeat."""
+    """No first sign of life."""
 
 
 class PluginHost:
@@ -38,10 +45,11 @@ class PluginHost:
 
     Args:
         root: the plugin's folder.
+        transport: how the plugin is started and spoken to: as on Dify's own machine, in remote debug, or serverless.
         environment: added to what the plugin inherits.
         storage_folder: where workspaces keep their values; None: temporary folders.
-        ready_within: seconds to the first heartbeat.
-        silence_limit: seconds without output after which the plugin is killed.
+        ready_within: seconds to the first heartbeat, or answer about its health.
+        silence_limit: seconds without a sign of life after which the plugin is killed; None: as the daemon has it.
 
     Leaving the `with` block raises `ProtocolViolation` where a rule was broken at any time.
     """
@@ -50,11 +58,12 @@ class PluginHost:
         self,
         root: Path,
         *,
+        transport: Transport = "stdio",
         environment: Mapping[str, str] | None = None,
         storage_folder: Path | None = None,
         python: str = sys.executable,
         ready_within: float = READY_WITHIN,
-        silence_limit: float = SILENCE_LIMIT,
+        silence_limit: float | None = None,
     ) -> None:
         self.declaration: Declaration = read_declaration(root)
         self._storage_folder = storage_folder
@@ -64,16 +73,19 @@ class PluginHost:
         self._sessions: dict[str, Session] = {}
         self._ended: deque[str] = deque(maxlen=_REMEMBERED_SESSIONS)
         self._violations: list[Violation] = []
-        self._answering = ThreadPoolExecutor(max_workers=32, thread_name_prefix="backwards")
-        self.process = PluginProcess(
-            root,
-            self.declaration.entrypoint,
+        launch = Launch(
+            root=root,
+            entrypoint=self.declaration.entrypoint,
             on_event=self._on_event,
             on_violation=self._on_violation,
-            environment=environment,
+            answers=self._answers,
+            environment=environment or {},
             python=python,
             silence_limit=silence_limit,
         )
+        self.process = _PROCESSES[transport](launch)
+        self.start_seconds = 0.0
+        """Until it gave its first sign of life."""
 
     def __enter__(self) -> Self:
         """Starts the plugin and waits for its first heartbeat."""
@@ -102,17 +114,19 @@ class PluginHost:
         Raises:
             PluginNotStarted: with the end of its stderr.
         """
+        began = time.monotonic()
         self.process.start()
         if not self.process.wait_ready(self._ready_within):
             self.stop()
             raise PluginNotStarted(
-                f"The plugin sent no heartbeat within {self._ready_within:g} s. Its stderr ends: {self.process.stderr[-2000:]}"
+                f"The plugin gave no sign of life within {self._ready_within:g} s. "
+                f"{'; '.join(map(str, self._violations))} Its stderr ends: {self.process.stderr[-2000:]}"
             )
+        self.start_seconds = time.monotonic() - began
 
     def stop(self) -> None:
         """Kills the plugin and removes temporary storage."""
         self.process.stop()
-        self._answering.shutdown(wait=True, cancel_futures=True)
         for workspace in self._workspaces.values():
             workspace.storage.close()
 
@@ -172,6 +186,24 @@ class PluginHost:
         }
         return self.result(self._open(data, self.workspace(workspace), Sender(), timeout))
 
+    def open_endpoint(
+        self,
+        raw_request: bytes,
+        *,
+        workspace: str = DEFAULT_WORKSPACE,
+        endpoint_id: str,
+        settings: Mapping[str, Any] | None = None,
+        timeout: float = SESSION_TIMEOUT,
+    ) -> Session:
+        """Hands an HTTP request, as its bytes, to an endpoint; `workbench.endpoint_front` does it for real ones."""
+        data = {
+            "type": "endpoint",
+            "action": "invoke_endpoint",
+            "raw_http_request": raw_request.hex(),
+            "settings": dict(settings or {}),
+        }
+        return self._open(data, self.workspace(workspace), Sender(user_id="", endpoint_id=endpoint_id), timeout)
+
     def result(self, session: Session) -> Reply:
         """Waits for the session's end, and forgets it."""
         try:
@@ -185,10 +217,13 @@ class PluginHost:
         with self._lock:
             self._sessions[session.id] = session
         try:
-            self.process.write(line)
+            self.process.request(session.id, line)
         except OSError as error:
             self._forget(session.id)
             raise HostFailure("no proper instance\nfailed to write request") from error
+        except RequestRefused:
+            self._forget(session.id)
+            raise
         return session
 
     def _forget(self, session_id: str) -> None:
@@ -202,9 +237,6 @@ class PluginHost:
         session = self._sessions.get(session_id)
         if session is None:
             self._came_late(session_id, data)
-            return
-        if data.get("type") == "invoke":
-            self._answering.submit(self._answer, session, data.get("data") or {})
             return
         if data.get("type") == "end":
             self._ended.append(session_id)
@@ -222,13 +254,18 @@ class PluginHost:
         for session in sessions:
             session.put("failed", ProtocolViolation((violation,)))
 
-    def _answer(self, session: Session, invoke: Mapping[str, Any]) -> None:
+    def _answers(self, event: Mapping[str, Any]) -> Iterator[bytes]:
+        session_id, data = str(event.get("session_id")), event.get("data") or {}
+        session = self._sessions.get(session_id)
+        if session is None:
+            self._came_late(session_id, data)
+            raise LookupError("session not found")
+        return self._answer(session, data.get("data") or {})
+
+    def _answer(self, session: Session, invoke: Mapping[str, Any]) -> Iterator[bytes]:
         workspace = session.workspace
         request = {**(invoke.get("request") or {}), "tenant_id": workspace.tenant_id, "user_id": session.sender.user_id}
         request_id = str(invoke.get("backwards_request_id"))
         responses = backwards.answer(str(invoke.get("type")), request, self.declaration, workspace.storage, workspace.handlers)
-        try:
-            for response in responses:
-                self.process.write(wire.response_line(session.id, request_id, response.event, response.message, response.data))
-        except OSError:
-            pass  # the plugin is gone; its sessions fail by that
+        for response in responses:
+            yield wire.response_line(session.id, request_id, response.event, response.message, response.data)

@@ -1,7 +1,7 @@
 """What the command line prints, for a terminal of up to 100 columns."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,11 +10,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from workbench.declaration import Declaration, Parameter
+from workbench.finding import Finding
 from workbench.session import Reply
 from workbench.surfaces import SurfaceName, observation, workflow_node
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogFinding
+    from workbench.workflow import AppRun
 
 
 _SHOWN_STDERR_LINES = 12
@@ -32,6 +34,11 @@ def tools(console: Console, declaration: Declaration) -> None:
             table.add_row(parameter.name, _kind(parameter), escape(parameter.llm_description or parameter.label))
         console.print(table)
         console.print(f"  variables: {', '.join(tool.variables)}", style="dim")
+
+
+def started(console: Console, transport: str, seconds: float) -> None:
+    """That the plugin serves, and how it was started."""
+    console.print(f"\nstarted through {transport} in {seconds:.1f} s", style="dim")
 
 
 def called(console: Console, surface: SurfaceName, reply: Reply, provider_id: str) -> int:
@@ -69,6 +76,37 @@ def refused(console: Console, surface: SurfaceName, text: str) -> None:
     """Dify did not call the plugin."""
     console.print(f"[red]Dify does not make this call[/] ({surface})")
     console.print(text, markup=False)
+
+
+def app(console: Console, run: "AppRun") -> int:
+    """What each node of a workflow gave, then what the app gives; 1 where the run failed."""
+    for node in run.nodes:
+        style = "green" if node.status == "succeeded" else "yellow" if node.status == "exception" else "red"
+        console.print(f"[bold]{escape(node.title)}[/] ({node.type} {escape(node.id)}) [{style}]{node.status}[/]")
+        _json(console, node.outputs)
+    console.print(f"\n[bold]The app[/] {'[red]failed[/]' if run.error else 'answers'}")
+    console.print(run.error, markup=False) if run.error else _json(console, run.outputs)
+    return int(bool(run.error))
+
+
+def debug_check(console: Console, findings: Iterable[Finding]) -> int:
+    """Each thing that was looked at, as it becomes known; 1 where one is wrong."""
+    styles = {"ok": "green", "wrong": "bold red", "skipped": "dim"}
+    wrong = 0
+    for finding in findings:
+        wrong += finding.status == "wrong"
+        table = Table.grid(padding=(0, 2))
+        table.add_column(width=7)
+        table.add_column(width=14)
+        table.add_row(f"[{styles[finding.status]}]{finding.status}[/]", finding.check, escape(finding.text))
+        if finding.status == "wrong":
+            table.add_row("", "right:", escape(finding.right))
+        console.print(table)
+    if wrong:
+        console.print(f"{wrong} to repair", style="bold red")
+    else:
+        console.print("Ready: run `.venv/bin/python -m main` and look under Plugins in Dify", style="bold green")
+    return int(wrong > 0)
 
 
 def catalog(console: Console, name: str, findings: Sequence["CatalogFinding"], secrets: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ class Sender:
     app_id: str | None = None
     conversation_id: str | None = None
     message_id: str | None = None
+    endpoint_id: str | None = None
 
 
 def request_line(session_id: str, sender: Sender, data: Mapping[str, Any]) -> bytes:
@@ -31,7 +32,7 @@ def request_line(session_id: str, sender: Sender, data: Mapping[str, Any]) -> by
             "conversation_id": sender.conversation_id,
             "message_id": sender.message_id,
             "app_id": sender.app_id,
-            "endpoint_id": None,
+            "endpoint_id": sender.endpoint_id,
             "context": None,
             "event": "request",
             "data": {"user_id": sender.user_id, **data},
@@ -50,10 +51,25 @@ def response_line(session_id: str, request_id: str, event: str, message: str, da
     )
 
 
+def event_of(line: bytes) -> Mapping[str, Any] | None:
+    """The JSON object in this line; None where it holds none."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def is_backwards_call(event: Mapping[str, Any]) -> bool:
+    """Whether a plugin asks Dify for something with this event."""
+    return event.get("event") == "session" and (event.get("data") or {}).get("type") == "invoke"
+
+
 def encode(document: Mapping[str, Any]) -> bytes:
     """The document as one line.
 
-    Lone surrogates become U+FFFD, as Go's decoder makes them on their way through the daemon.
+    Lone surrogates become U+FFFD, as Go's decoder makes them on their way through the daemon; U+2028 and U+2029, which Python
+    takes for line ends, are escaped, as Go's encoder does.
 
     Raises:
         RequestRefused: it holds NaN or an infinity, which Go refuses.
@@ -62,4 +78,5 @@ def encode(document: Mapping[str, Any]) -> bytes:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise RequestRefused("NaN and infinities cannot travel through the daemon: its JSON refuses them.") from error
+    text = text.replace("\u2028", r"\u2028").replace("\u2029", r"\u2029")
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode() + b"\n"

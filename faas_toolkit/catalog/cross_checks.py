@@ -26,11 +26,13 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
     """Findings over the whole document; what has the wrong type is left to the types."""
     functions = _mapping(sections.get("functions"))
     yield from _operations(_mapping(sections.get("operations")), operations, functions)
+    pools = _mapping(_mapping(sections.get("models")).get("pools"))
     roles = _mapping(sections.get("roles"))
     yield from _roles_differ(roles)
     for name, role in roles.items():
         crm = _mapping(_mapping(role).get("crm"))
         yield from _names(("roles", name, "functions"), _mapping(role).get("functions"), functions, "function")
+        yield from _names(("roles", name, "models"), _mapping(role).get("models"), pools, "pool of models")
         yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
         bases = _mapping(sections.get("knowledge"))
         yield from _names(("roles", name, "knowledge"), _mapping(role).get("knowledge"), bases, "knowledge base")
@@ -39,11 +41,21 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     serving = _serving(sections)
     yield from _unreachable({name: each for name, each in functions.items() if name not in serving}, roles)
+    yield from _functions_as_models(pools, functions)
     for family in ("crm", "knowledge"):
         for name, source in _mapping(sections.get(family)).items():
             named = _mapping(source).get("function")
             if isinstance(named, str):
                 yield from _exists((family, name, "function"), named, functions, "function")
+
+
+def _functions_as_models(pools: Mapping[str, object], functions: Mapping[str, object]) -> Iterator[FoundAt]:
+    for name, pool in pools.items():
+        deployments = _mapping(pool).get("deployments")
+        for index, deployment in enumerate(deployments if isinstance(deployments, list) else ()):
+            named = _mapping(deployment).get("function")
+            if isinstance(named, str):
+                yield from _exists(("models", "pools", name, "deployments", index, "function"), named, functions, "function")
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -31,7 +31,7 @@ class LoadedCatalog:
     """SHA-256 (hexadecimal) of what is in force; caches, limits and audit rows carry it. Equal for JSON and YAML that say the
     same, another when a secret's value changes, and no help in guessing one."""
     origin: str
-    """`default`, `setting`, `file:NAME`, or the address without its query."""
+    """`default`, `package`, `setting`, `file:NAME`, or the address without its query."""
     warnings: tuple[CatalogFinding, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """The values of the secrets that the catalog names, for redaction."""
@@ -51,8 +51,9 @@ def load_catalog(
     environment: Mapping[str, str],
     operations: Collection[str],
     fetch: Fetch | None = None,
+    packaged: str = "",
 ) -> LoadedCatalog:
-    """The catalog behind the setting `catalog`; an empty setting is the shipped default.
+    """The catalog behind the setting `catalog`; an empty setting is the packaged one, and without that the shipped default.
 
     Args:
         text: JSON, YAML, `base64:…`, `file:NAME` or an `https://` address; at most a million characters.
@@ -61,12 +62,13 @@ def load_catalog(
             and what that lists.
         operations: the names of all operations, e.g. `crm.lookup`.
         fetch: gets an address through the egress guard.
+        packaged: the text of the catalog that came with the package.
 
     Raises:
         CatalogInvalid: with every problem.
     """
     try:
-        source = read_origin(text, environment, fetch)
+        source = read_origin(text, environment, fetch, packaged)
     except SyntaxProblem as problem:
         raise CatalogInvalid([_unreadable(problem)]) from problem
     read = _Reading(source, available_secrets(secrets, environment), operations)

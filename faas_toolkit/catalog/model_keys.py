@@ -14,7 +14,8 @@ def keys_at(model: type[BaseModel], path: Path, document: object) -> tuple[str, 
 
     Where the document itself says which of several types is meant, as `platform: http` does, only that one counts.
     """
-    keys = [name for place in _places(model, path, document) for name in place.model_fields]
+    fields = [item for place in _places(model, path, document) for item in place.model_fields.items()]
+    keys = [field.alias or name for name, field in fields]
     return tuple(dict.fromkeys(keys))
 
 

@@ -28,20 +28,20 @@ class OriginText:
 
     text: str
     origin: str
-    """`default`, `setting`, `file:NAME`, or the address without its query."""
+    """`default`, `package`, `setting`, `file:NAME`, or the address without its query."""
     fresh_for: float | None = None
     """Seconds until it is to be read anew; None: it changes only with the setting."""
 
 
-def read_origin(setting: str, environment: Mapping[str, str], fetch: Fetch | None) -> OriginText:
-    """The text behind the setting `catalog`.
+def read_origin(setting: str, environment: Mapping[str, str], fetch: Fetch | None, packaged: str = "") -> OriginText:
+    """The text behind the setting `catalog`; where that is empty, the catalog that came with the package, if one did.
 
     Raises:
         SyntaxProblem: nothing can be read there.
     """
     start = setting.removeprefix("\ufeff").strip()
     if not start:
-        return OriginText("", "default")
+        return OriginText(packaged, "package") if packaged.strip() else OriginText("", "default")
     if start.startswith("base64:"):
         return OriginText(_decoded(start), "setting")
     if start.startswith("file:"):

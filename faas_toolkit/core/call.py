@@ -26,8 +26,17 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiClient:
+    """A program that showed its key at an endpoint."""
+
+    name: str
+    role: str
+    """Of the catalog; what the client may do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a call came from, as the host tells it. Nothing in here proves who is asking."""
+    """Where a call came from, as the host tells it. Nothing in here but `client` proves who is asking."""
 
     workspace: Workspace
     surface: Surface
@@ -36,6 +45,8 @@ class Origin:
     conversation_id: str | None = None
     message_id: str | None = None
     identity_token: str | None = field(default=None, repr=False)
+    client: ApiClient | None = None
+    """Set by the gateway alone, after it has checked a key: no parameter of a tool leads here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +54,7 @@ class Caller:
     """Who is asking, after the access policy looked."""
 
     subject: str
-    """A token's subject, or `dify:<user_id>` unverified (good for quotas only), or `workspace`."""
+    """A token's subject, `client:<name>`, or `dify:<user_id>` unverified (good for quotas only), or `workspace`."""
     verified: bool = False
     roles: tuple[str, ...] = ()
     groups: frozenset[str] = frozenset()

@@ -17,7 +17,7 @@ def canonical_json(value: object) -> str:
         ValueError: it holds NaN or an infinity.
         TypeError: it holds what has no spelling of its own; an object's address would make equal values differ.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def digest(value: object) -> str:
@@ -37,3 +37,7 @@ def _plain(value: object) -> object:
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     raise TypeError(f"a {type(value).__name__} has no canonical spelling")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+"""Made once: `json.dumps` makes one for each call that asks for anything but its defaults."""

@@ -3,6 +3,7 @@
 Dify never sends a cancel (dify-runtime §3), so a deadline is the only thing that ever releases a stuck call.
 """
 
+import math
 from dataclasses import dataclass
 
 from faas_toolkit.core.clock import Clock
@@ -63,3 +64,33 @@ class Deadlines:
     def start(cls, clock: Clock, first_content: float = FIRST_CONTENT_SECONDS, total: float = TOTAL_SECONDS) -> "Deadlines":
         """Starts all clocks of a call now."""
         return cls(Deadline.after(clock, first_content), Deadline.after(clock, total))
+
+
+class StreamPace:
+    """How long the next piece of one stream may take: up to a fixed point until its first content, then the idle time each.
+
+    What arrives before the first content (a server's keep-alive, an empty piece) wins no time.
+
+    Args:
+        first_content: until then.
+        deadlines: the call's; its `total` bounds everything.
+    """
+
+    def __init__(self, first_content: Deadline, deadlines: Deadlines) -> None:
+        self._first_content = first_content
+        self._deadlines = deadlines
+        self._flowing = False
+        self._most = math.inf
+
+    def flow(self) -> None:
+        """The first content is here."""
+        self._flowing = True
+
+    def wind_down(self, seconds: float) -> None:
+        """All content is here; what still comes is waited for only so long."""
+        self._most = seconds
+
+    def remaining(self) -> float:
+        """Seconds for the next piece, never negative."""
+        total = min(self._deadlines.total.remaining(), self._most)
+        return min(self._deadlines.idle if self._flowing else self._first_content.remaining(), total)

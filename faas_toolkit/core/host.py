@@ -1,7 +1,58 @@
 """What the host (Dify) does for a call, as ports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from faas_toolkit.core.deadline import StreamPace
+
+Speaker = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation with a language model."""
+
+    role: Speaker
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostModel:
+    """A language model that is set up in the host."""
+
+    provider: str
+    """E.g. `langgenius/openai/openai`."""
+    name: str
+    mode: str = "chat"
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """As the host takes them, e.g. `{"temperature": 0.2, "max_tokens": 500}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """One piece of what a model says."""
+
+    text: str = ""
+    model: str = ""
+    finish_reason: str = ""
+    """E.g. `stop` or `length`; empty until the end, or where the host does not say."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    price: float | None = None
+    """Of the whole answer."""
+    currency: str = ""
+
+
+class LanguageModels(Protocol):
+    """The language models that are set up in the host."""
+
+    def generate(self, model: HostModel, messages: Sequence[Message], pace: StreamPace) -> Iterator[Generated]:
+        """What the model says, piece by piece, none waited for longer than `pace` allows; raises a `Failure`.
+
+        Nothing is asked before the first piece is.
+        """
+        ...
 
 
 class KeyValueStorage(Protocol):
@@ -22,6 +73,11 @@ class Host(Protocol):
     @property
     def storage(self) -> KeyValueStorage:
         """The workspace's own store."""
+        ...
+
+    @property
+    def llm(self) -> LanguageModels:
+        """The workspace's language models."""
         ...
 
     def embed(

@@ -24,6 +24,16 @@ class Entry:
     effects: Effects = "none"
     arguments: Mapping[str, object] = field(default_factory=dict)
     """JSON Schema of what it takes, where it takes more than its tool's own parameters."""
+    result: Mapping[str, object] = field(default_factory=dict)
+    """JSON Schema of what it answers, where one is declared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one caller may use, for a front that shows it as tools of its own."""
+
+    operations: tuple[str, ...]
+    functions: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

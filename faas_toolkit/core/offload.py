@@ -20,6 +20,10 @@ class Offload(Protocol):
         """Runs `work` soon, in the background of this process; it must not use the call's host."""
         ...
 
+    def give_way(self) -> None:
+        """Lets other calls run before this one goes on: for work that holds the interpreter in whatever thread it is."""
+        ...
+
 
 class InlineOffload:
     """Runs everything where it stands: for functions and tools without gevent."""
@@ -31,3 +35,38 @@ class InlineOffload:
     def spawn(self, work: Callable[[], None]) -> None:
         """Calls `work` at once."""
         work()
+
+    def give_way(self) -> None:
+        """Goes on: nothing else waits."""
+
+
+def nothing() -> None:
+    """Gives way to nobody."""
+
+
+def ignore(_characters: int) -> None:
+    """Counts no work."""
+
+
+class Pace:
+    """Gives way after each portion of work, so that a long piece of work does not hold the hub.
+
+    A pool's thread would not help: what looks through texts in Python (`re`, loops) keeps the interpreter's lock.
+
+    Args:
+        give_way: lets other calls run.
+    """
+
+    PORTION = 32_768
+    """Characters that detectors look through in about 5 ms, 15 ms at worst (bench/masking.py)."""
+
+    def __init__(self, give_way: Callable[[], None] = nothing) -> None:
+        self._give_way = give_way
+        self._done = 0
+
+    def __call__(self, characters: int) -> None:
+        """Counts work done, in characters that a detector looks at."""
+        self._done += characters
+        if self._done >= self.PORTION:
+            self._done = 0
+            self._give_way()

@@ -25,6 +25,8 @@ class Operation:
     """Variables that are left out in agents, which either ignore or repeat them."""
     empty: Mapping[str, object] = field(default_factory=dict)
     """The operation's own variables with the values they have when a call failed."""
+    streamed: str | None = None
+    """The text variable that a workflow gets piece by piece, where the answer is a stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Traits:
     """Seconds an answer may be kept; None: only by `version`; 0: never."""
     version: str | None = None
     """The change counter of the source; an answer is kept while it stays the same. None: there is no counter."""
+    local: bool = False
+    """The source is a file beside us: its answers are kept in memory only, as a copy on the same disk would save nothing."""
 
     @property
     def cacheable(self) -> bool:

@@ -5,12 +5,13 @@ the caller's role says (`pipeline.review`) or masked in what is kept (`pipeline.
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 from urllib.parse import quote, quote_plus
 
-from faas_toolkit.core.detectors import DETECTORS, Found, find_emails, find_phones
+from faas_toolkit.core.detectors import AT_SIGN, DETECTORS, Found, find_emails, find_phones
+from faas_toolkit.core.offload import Pace, ignore, nothing
 
 __all__ = [
     "DETECTORS",
@@ -22,39 +23,148 @@ __all__ = [
     "find_phones",
     "mask_partially",
     "mask_text",
+    "renamed",
+    "texts_in",
 ]
 
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 6
+_VISIT = 8
+"""What going to one text, or cutting one out, costs: in characters that a detector looks at (`core/offload.py`, Pace)."""
+_SEARCHED_AT_ONCE = 128
+"""How many characters are searched for one spelling while a detector looks at one."""
 
 
 class SecretRedactor:
-    """Removes the values of the configuration's secrets from any text, also as JSON and URLs spell them.
+    """Removes the values of the configuration's secrets from any text, also as JSON, URLs and base64 (Basic auth) spell them.
+
+    In base64 a secret is found wherever it stands in the encoded text, but for the characters at its ends that it shares with
+    its neighbours. What is encoded otherwise (hexadecimal, compressed, base64 twice or broken into lines) is not found.
+
+    Args:
+        secrets: the values.
+        give_way: lets other calls run, while a large value is looked through (`core.offload.Offload.give_way`).
 
     Values shorter than six characters are left: removing them would spoil ordinary text, and the catalog refuses such secrets.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], give_way: Callable[[], None] = nothing) -> None:
         spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
-        values = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, values))) if values else None
+        self._spellings = sorted(spellings, key=len, reverse=True)
+        self._firsts = frozenset(spelling[0] for spelling in spellings)
+        self._give_way = give_way
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
-        return self._pattern.sub(SECRET_MARK, text) if self._pattern else text
+        return _without(self._spellings, text)
+
+    def beginning(self, text: str, chars: int) -> str:
+        """At most so many characters from the text's beginning, without any secret, and without the half of one at the cut."""
+        longest = len(self._spellings[0]) if self._spellings else 0
+        if len(text) <= chars:
+            return self(text)[:chars]
+        seen = self(text[: chars + longest])
+        return seen[: max(0, min(chars, len(seen) - longest))]
 
     def value[T](self, value: T) -> T:
-        """The value with no secret in any text inside it, keys included; the same object where there are no secrets."""
-        return cast("T", self._within(value)) if self._pattern else value
+        """The value with no secret in any text inside it, keys included; the same object where none stands in it."""
+        if not self._spellings:
+            return value
+        pace = Pace(self._give_way)
+        text = "\n".join(texts_in(value, pace))
+        found = []
+        for spelling in self._spellings:  # fast, and an answer holds none but by mistake or malice
+            if spelling in text:
+                found.append(spelling)
+            pace(len(text) // _SEARCHED_AT_ONCE)
+        return cast("T", _within(value, found, pace)) if found else value
 
-    def _within(self, value: object) -> object:
-        if isinstance(value, str):
-            return self(value)
-        if isinstance(value, Mapping):
-            return {self._within(key): self._within(inner) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._within(inner) for inner in value]
-        return value
+    def pieces(self, pieces: Iterable[str]) -> Iterator[str]:
+        """A text that comes in pieces, without any secret, also where two pieces share one; only its possible beginning waits."""
+        waiting = ""
+        for piece in pieces:
+            waiting += piece
+            cut = self._possible_beginning(waiting)
+            if cut:
+                yield self(waiting[:cut])
+                waiting = waiting[cut:]
+        if waiting:
+            yield self(waiting)
+
+    def _possible_beginning(self, text: str) -> int:
+        """Where the last part begins that may turn out to be a secret, or belongs to one; the text's length where none may."""
+        longest = len(self._spellings[0]) if self._spellings else 0
+        for start in range(max(0, len(text) - longest + 1), len(text)):
+            if text[start] in self._firsts and any(spelling.startswith(text[start:]) for spelling in self._spellings):
+                return min(
+                    (torn for spelling in self._spellings if 0 <= (torn := _over(text, spelling, start)) < start), default=start
+                )
+        return len(text)
+
+
+def _over(text: str, spelling: str, place: int) -> int:
+    """Where a whole spelling begins that begins before the place and ends behind it; -1 where there is none."""
+    return text.find(spelling, max(0, place - len(spelling) + 1), place + len(spelling) - 1)
+
+
+def _within(value: object, spellings: list[str], pace: Pace) -> object:
+    pace(_VISIT)
+    if isinstance(value, str):
+        return _without(spellings, value, pace)
+    if isinstance(value, Mapping):
+        names = renamed(value, lambda name: _without(spellings, name, pace), pace)
+        return {names[key]: _within(inner, spellings, pace) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_within(inner, spellings, pace) for inner in value]
+    return value
+
+
+def _without(spellings: list[str], text: str, pace: Callable[[int], None] = ignore) -> str:
+    """What stands between the spellings, the longest of which come first; a mark is not looked through again."""
+    pieces = [text]
+    for spelling in spellings:
+        if spelling in text:
+            pieces = [part for piece in pieces for part in piece.split(spelling)]
+            pace(len(pieces) * _VISIT)
+    return SECRET_MARK.join(pieces)
+
+
+def texts_in(value: object, pace: Callable[[int], None] = ignore) -> Iterator[str]:
+    """Every text inside a value, keys of mappings included; `pace` as in `renamed`."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        pace(_VISIT)
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            pending.extend(item.keys())
+            pending.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item)
+
+
+def renamed(names: Iterable[object], rename: Callable[[str], str], pace: Callable[[int], None] = ignore) -> dict[object, object]:
+    """The new name of each; those that become one, or become a name that stands already, are numbered, so that none is lost.
+
+    Args:
+        names: the keys of a mapping.
+        rename: the name without what is hidden.
+        pace: is told of the work (`core.offload.Pace`).
+    """
+    new = {name: rename(name) if isinstance(name, str) else name for name in names}
+    taken = {name for name in new if new[name] == name}
+    numbers: dict[object, int] = {}
+    for name, base in new.items():
+        pace(_VISIT)
+        if base == name:
+            continue
+        while (free := base if base not in numbers else f"{base} ({numbers[base]})") in taken:
+            numbers[base] = numbers.get(base, 1) + 1
+            pace(_VISIT)
+        taken.add(free)
+        new[name] = free
+    return new
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
@@ -66,7 +176,18 @@ def _spellings(secret: str) -> tuple[str, ...]:
         quote(plain, safe=""),
         quote(plain),
         quote_plus(plain),
+        *_base64_spellings(plain),
     )
+
+
+def _base64_spellings(secret: bytes) -> Iterator[str]:
+    """How the secret looks inside a longer text, which may begin 0, 1 or 2 bytes before a group of three (RFC 4648 §4)."""
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        whole = (before + len(secret)) * 8 // 6
+        for encode in (b64encode, urlsafe_b64encode):
+            spelling = encode(bytes(before) + secret)[shared:whole].decode()
+            yield spelling
+            yield quote(spelling, safe="")
 
 
 def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> list[Found]:
@@ -77,9 +198,11 @@ def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> li
         detectors: names of `DETECTORS`.
         key: the name of the field that holds the text, if it has one.
     """
-    found = sorted((item for name in detectors for item in DETECTORS[name](text, key)), key=lambda item: (item.start, -item.end))
+    found = [item for name in detectors for item in DETECTORS[name](text, key)]
+    if len(found) < 2:
+        return found
     kept: list[Found] = []
-    for item in found:
+    for item in sorted(found, key=lambda item: (item.start, -item.end)):
         if not kept or item.start >= kept[-1].end:
             kept.append(item)
     return kept
@@ -88,8 +211,8 @@ def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> li
 def mask_partially(found: Found) -> str:
     """A form that still helps to recognise: `w***@example.com`, `+86 *** **** **78`."""
     if found.detector == "email":
-        local, _, domain = found.text.partition("@")
-        return f"{local[:1] if len(local) > 2 else ''}***@{domain}"
+        *_, sign = AT_SIGN.finditer(found.text)  # a local part may hold an encoded one
+        return f"{found.text[:1] if sign.start() > 2 else ''}***{found.text[sign.start() :]}"
     digits = [position for position, character in enumerate(found.text) if character.isdigit()]
     shown = {*digits[-2:], *(digits[:2] if found.text.lstrip("(（").startswith(("+", "＋")) else ())}
     return "".join("*" if position in digits and position not in shown else c for position, c in enumerate(found.text))

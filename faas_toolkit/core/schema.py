@@ -34,7 +34,7 @@ __all__ = [
     "require_clean_value",
 ]
 
-ParameterType = Literal["string", "integer", "number", "boolean", "select", "list", "object", "value", "file", "files"]
+ParameterType = Literal["string", "integer", "number", "boolean", "select", "list", "object", "value", "file", "files", "model"]
 
 MAX_LIST_ITEMS = 1_000
 MAX_FILES = 20
@@ -51,7 +51,7 @@ class Parameter:
     """One parameter.
 
     `list` is a comma list (Chinese and Japanese commas, a JSON array or a list are taken too); `object` is a JSON object as
-    text (a mapping is taken too); `value` is any JSON value as text.
+    text (a mapping is taken too); `value` is any JSON value as text; `model` is what Dify's model selector gives.
     """
 
     name: str
@@ -226,6 +226,13 @@ def _without_fences(text: str) -> str:
     return stripped
 
 
+def _model(parameter: Parameter, given: object) -> Mapping[str, object]:
+    selected = _object(parameter, given)
+    if not all(isinstance(selected.get(key), str) and selected[key] for key in ("provider", "model")):
+        raise InvalidInput(f"{parameter.name} must name a model of Dify; choose one in its selector.")
+    return selected
+
+
 def _files(parameter: Parameter, given: object) -> tuple[Upload, ...] | Upload | None:
     """Files as the host hands them on; an unset variable of files arrives as a list of one None (dify-daemon N18)."""
     items = [item for item in (given if isinstance(given, (list, tuple)) else [given]) if item is not None]
@@ -250,4 +257,5 @@ _CHECKS: dict[ParameterType, Callable[[Parameter, object], object]] = {
     "value": _value,
     "file": _files,
     "files": _files,
+    "model": _model,
 }

@@ -7,8 +7,12 @@ before anything was asked. So a streaming source returns only after its first co
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from faas_toolkit.core.errors import Cancelled, Failure, Internal
+
+if TYPE_CHECKING:
+    from faas_toolkit.core.call import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class End:
     """None where the stream ended as its contract wants."""
     usage: Mapping[str, int] = field(default_factory=dict)
     """What was really used, e.g. `{"tokens": 812}`."""
+    answer: "Answer | None" = None
+    """The complete answer, its text included, as a call without a stream would have it; None where it failed."""
 
 
 type OnEnd = Callable[[End], None]
@@ -31,30 +37,53 @@ class Stream:
         chunks: what is left after the first chunk; it may raise a `Failure` at any point.
         first: the chunks already read while priming.
         usage: asked once at the end for what was really used.
+        answer: asked once after a good end for the complete answer.
     """
 
     def __init__(
-        self, chunks: Iterator[str], *, first: tuple[str, ...] = (), usage: Callable[[], Mapping[str, int]] = dict
+        self,
+        chunks: Iterator[str],
+        *,
+        first: tuple[str, ...] = (),
+        usage: Callable[[], Mapping[str, int]] = dict,
+        answer: "Callable[[], Answer | None]" = lambda: None,
     ) -> None:
         self._chunks = chunks
         self._first = list(first)
         self._usage = usage
+        self._answer = answer
         self._callbacks: list[OnEnd] = []
         self._end: End | None = None
         self._ending = False
         self._end_delivered = False
 
     @classmethod
-    def primed(cls, chunks: Iterator[str], *, usage: Callable[[], Mapping[str, int]] = dict) -> "Stream":
+    def primed(
+        cls,
+        chunks: Iterator[str],
+        *,
+        usage: Callable[[], Mapping[str, int]] = dict,
+        answer: "Callable[[], Answer | None]" = lambda: None,
+    ) -> "Stream":
         """A stream whose first content chunk is already here; an earlier failure is raised as an ordinary exception."""
         try:
             for chunk in chunks:
                 if chunk:
-                    return cls(chunks, first=(chunk,), usage=usage)
+                    return cls(chunks, first=(chunk,), usage=usage, answer=answer)
         except BaseException:
             _close(chunks)
             raise
-        return cls(chunks, usage=usage)
+        return cls(chunks, usage=usage, answer=answer)
+
+    @classmethod
+    def over(cls, inner: "Stream", chunks: Iterator[str], *, answer: "Callable[[], Answer | None]") -> "Stream":
+        """A stream of what `chunks` makes of another one, which ends with it, also where nobody began to read."""
+
+        def usage() -> Mapping[str, int]:
+            inner.close()
+            return inner.ended.usage if inner.ended else {}
+
+        return cls(chunks, usage=usage, answer=answer)
 
     @property
     def ended(self) -> End | None:
@@ -115,7 +144,7 @@ class Stream:
             return
         self._ending = True  # before anything that may let another greenlet run
         usage = _close_and_measure(self._chunks, self._usage)
-        self._end = End(failure, usage)
+        self._end = End(failure, usage, self._answer() if failure is None else None)
         callbacks, self._callbacks = self._callbacks, []
         with ExitStack() as all_of_them:  # each is called, whatever the others raise
             for callback in reversed(callbacks):  # the stack turns it round: innermost first, so the outermost sees all settled

@@ -12,6 +12,9 @@ MAX_JSON_BYTES = 1_000_000
 _MAX_DEPTH = 64
 _MAX_INTEGER_BITS = 1_023
 """What a double can hold; Python alone goes further, and then fails on printing it."""
+_OF_WORDS = "".join(map(chr, (*range(0x21, 0x7F), *range(0xFF01, 0xFF5F))))
+"""What addresses, numbers and keys are written with; scripts without spaces are cut anywhere."""
+_OF_NUMBERS = "0123456789０１２３４５６７８９()+-. "
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -23,8 +26,17 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def printable(value: object, limit: int = 60) -> str:
     """A short form of an untrusted value that is safe inside a message: no control characters, no lone surrogates."""
     text = value if isinstance(value, str) else _represented(value)
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(c if c.isprintable() else "�" for c in text[: limit + 1])
     return shown if len(shown) <= limit else shown[:limit] + "…"
+
+
+def shortened(value: object, limit: int) -> str:
+    """As `printable`, on one line, for what others say in words: where it is cut, no half address, number or key is left over."""
+    text = " ".join((value if isinstance(value, str) else _represented(value)).split())
+    shown = printable(text, limit)
+    return shown if len(text) <= limit else shown[:limit].rstrip(_OF_WORDS).rstrip(_OF_NUMBERS) + " …"
 
 
 def _represented(value: object) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.host import LanguageModels
 
 if TYPE_CHECKING:
     from dify_plugin.invocations.model.text_embedding import TextEmbeddingInvocation
@@ -63,8 +64,11 @@ class DifyStorage:
 class DifyHost:
     """Dify as one call sees it; not to be kept after the call (late requests vanish: dify-runtime §4.3)."""
 
-    def __init__(self, storage: SessionStorage, *, embedding: "TextEmbeddingInvocation | None" = None) -> None:
+    def __init__(
+        self, storage: SessionStorage, llm: LanguageModels, *, embedding: "TextEmbeddingInvocation | None" = None
+    ) -> None:
         self.storage = DifyStorage(storage)
+        self.llm = llm
         self._embedding = embedding
 
     def embed(

@@ -35,8 +35,8 @@ def surface_of(app_id: str | None, message_id: str | None) -> Surface:
 class WorkspaceDirectory:
     """Finds and, on the first call of a workspace, makes its identity.
 
-    An app belongs to one workspace, so what was read is remembered by app; without an app (Agent nodes) it is read anew. It is
-    never remembered by user: an account may be in several workspaces.
+    An app belongs to one workspace, and so does an endpoint, so what was read is remembered by the id of either; without one
+    (Agent nodes) it is read anew. It is never remembered by user: an account may be in several workspaces.
     """
 
     def __init__(self, clock: "Clock") -> None:

@@ -5,8 +5,8 @@ The one place that catches everything. An exception's traceback would reach the 
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Origin, Surface, Workspace
@@ -15,7 +15,8 @@ from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.service import Request
+from faas_toolkit.dify.models import DifyModels
+from faas_toolkit.service import Outcome, Request
 from faas_toolkit.wiring import operation_named
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+ADAPTER_PARAMETERS = frozenset({"identity_token", "on_error"})
+type Arguments = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""From the parameters that Dify hands over to the operation's arguments; raises a `Failure`."""
+
 _ON_ERROR = ("auto", "fail", "return")
 
 
@@ -37,7 +41,14 @@ class Reply:
     failure: Failure | None = None
 
 
-def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
+def parameters_as_they_are(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """The operation's arguments are the parameters, without those that are the adapter's own."""
+    return {name: value for name, value in parameters.items() if name not in ADAPTER_PARAMETERS}
+
+
+def answer(
+    tool: "Tool", operation_name: str, parameters: Mapping[str, object], arguments: Arguments = parameters_as_they_are
+) -> Iterator["ToolInvokeMessage"]:
     """Answers one invocation of a tool.
 
     Raises:
@@ -45,41 +56,58 @@ def answer(tool: "Tool", operation_name: str, parameters: Mapping[str, object]) 
     """
     operation = operation_named(operation_name)
     surface = identity.surface_of(tool.session.app_id, tool.session.message_id)
-    failure, rendered = _caught(tool, operation, parameters, surface)
-    if failure is not None and _fails_node(parameters.get("on_error"), surface):
-        raise _invoke_error(failure) from None
-    yield from rendered
+    streams = surface == "workflow" and operation.streamed is not None
+    began = False
+    for item in _caught(tool, operation, parameters, arguments, surface):
+        if isinstance(item, Reply):
+            if item.failure is not None and _fails_node(parameters.get("on_error"), surface):
+                raise _invoke_error(item.failure) from None
+            left = {name: value for name, value in item.variables.items() if not (began and name == operation.streamed)}
+            # One by one: Dify reads the first message while the next is made.
+            yield from messages.render(tool, item.text, left)
+        elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
+            began = True
+            for piece in messages.pieces(item):
+                yield tool.create_stream_variable_message(str(operation.streamed), piece)
 
 
 def _caught(
-    tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface
-) -> tuple[Failure | None, list["ToolInvokeMessage"]]:
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
+) -> Iterator[str | Reply]:
+    """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
-        reply = _governed(tool, operation, parameters, surface)
-        return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        for item in _governed(tool, operation, parameters, arguments, surface):
+            yield replace(item, variables=messages.sendable(item.variables)) if isinstance(item, Reply) else item
+    except GeneratorExit:  # the SDK reads no further
+        raise
     except Failure as failure:
-        reply = failed(operation, failure, {}, surface)
+        yield failed(operation, failure, {}, surface)
     except BaseException:
         logger.exception("%s failed inside the toolkit", operation.name)
-        reply = failed(operation, Internal("The toolkit failed on this call; the fault is in its own code."), {}, surface)
-    return reply.failure, list(messages.render(tool, reply.text, reply.variables))
+        fault = Internal("The toolkit failed on this call; the fault is in its own code.")
+        yield failed(operation, fault, {}, surface)
 
 
-def _governed(tool: "Tool", operation: Operation, parameters: Mapping[str, object], surface: Surface) -> Reply:
+def _governed(
+    tool: "Tool", operation: Operation, parameters: Mapping[str, object], arguments: Arguments, surface: Surface
+) -> Iterator[str | Reply]:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage, embedding=tool.session.model.text_embedding)
+    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit), embedding=tool.session.model.text_embedding)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
-    outcome = this_node.service.run(
-        configured,
-        Request(
-            operation=operation,
-            arguments={name: as_uploads(value) for name, value in parameters.items() if name not in _ADAPTER_PARAMETERS},
-            origin=_origin(tool, parameters, workspace, surface),
-            host=host,
-        ),
+    this_node.handover.leave(configured, workspace, host.storage)
+    request = Request(
+        operation=operation,
+        arguments={name: as_uploads(value) for name, value in arguments(parameters).items()},
+        origin=_origin(tool, parameters, workspace, surface),
+        host=host,
     )
+    for item in this_node.service.stream(configured, request):
+        yield _reply(operation, item, surface) if isinstance(item, Outcome) else item
+
+
+def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
     if outcome.failure is not None:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}
@@ -104,7 +132,8 @@ def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace
 def failed(operation: Operation, failure: Failure, meta: Mapping[str, object], surface: Surface) -> Reply:
     """A failure as data that teaches, every declared variable set."""
     variables = {"ok": False, "error": failure.as_dict(), "source": "", "meta": dict(meta), "added": {}, **operation.empty}
-    return Reply(f"Failed ({failure.kind}): {failure.as_text()}", _for_surface(variables, operation, surface), failure)
+    text = f"Failed ({failure.kind}): {failure.as_text()}"
+    return Reply(text, messages.sendable(_for_surface(variables, operation, surface)), failure)
 
 
 def _for_surface(variables: Mapping[str, object], operation: Operation, surface: Surface) -> Mapping[str, object]:

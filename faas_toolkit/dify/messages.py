@@ -15,12 +15,26 @@ MAX_VARIABLE_CHARS = 1_000_000
 """A line above 5 MiB kills the plugin and hangs every open caller for 600 s (dify-daemon N8); one variable stays far below."""
 
 
+MAX_PIECE_CHARS = 100_000
+"""JSON needs up to six bytes for a character."""
+
+
 def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
-    """The messages of one reply, the text first."""
+    """The messages of one reply, the text first; `variables` are `sendable`."""
     yield tool.create_text_message(speakable(text))
-    sendable = variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
-    for name, value in sendable.items():
+    for name, value in variables.items():
         yield tool.create_variable_message(name, value)
+
+
+def sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
+    """The variables as they can be written; raises TypeError or ValueError where JSON cannot say one."""
+    return variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """A streamed text in parts that stay far below the bound of a line, however JSON spells them."""
+    for start in range(0, len(text), MAX_PIECE_CHARS):
+        yield speakable(text[start : start + MAX_PIECE_CHARS])
 
 
 def speakable(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import gevent
 
 from faas_toolkit.core.clock import SystemClock
+from faas_toolkit.dify.handover import Handover
 from faas_toolkit.dify.identity import WorkspaceDirectory
 from faas_toolkit.dify.offload import GeventOffload
 from faas_toolkit.service import Service
@@ -19,6 +20,7 @@ class Node:
 
     directory: WorkspaceDirectory
     service: Service
+    handover: Handover
 
 
 _nodes: list[Node] = []
@@ -40,5 +42,5 @@ def current() -> Node:
             working_directory=Path.cwd(),
             hard_limit=hard_limit,
         )
-        _nodes.append(Node(WorkspaceDirectory(clock), Service(process)))
+        _nodes.append(Node(WorkspaceDirectory(clock), Service(process), Handover(clock)))
     return _nodes[0]

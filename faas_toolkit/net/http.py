@@ -1,12 +1,12 @@
 """The one HTTP client: every request passes the guard, has a deadline, and every failure becomes one of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import httpx
 
-from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import EgressGuard, Route
@@ -106,6 +106,25 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
 
+    def stream(
+        self, request: httpx.Request, pace: StreamPace, *, what: str, max_bytes: int, tls: Tls | None = None
+    ) -> "StreamedResponse":
+        """The response with its body unread, each piece of which `pace` bounds; to be closed. Otherwise as `send`."""
+        if not pace.remaining():
+            raise _timed_out(what, sent=False)
+        sent = False
+        try:
+            with self._hard_limit(pace.remaining()):
+                route = self._guard.route(str(request.url))
+                request.extensions = {**request.extensions, "route": route, "tls": tls, "deadline": pace}
+                sent = True
+                response = self._open().handle_request(request)
+        except TimeoutError as error:
+            raise _timed_out(what, sent=sent) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
+            raise translate(error, what) from error
+        return StreamedResponse(response, pace, self._hard_limit, what, max_bytes)
+
     def connect(self, url: str, deadline: Deadline, *, what: str, tls: Tls | None = None) -> None:
         """Opens a connection to a URL, TLS included, and sends nothing.
 
@@ -149,8 +168,68 @@ class HttpClient:
                 deadline.require(what, sent=True)
         finally:
             response.close()
-        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DESCRIBES_WIRE]
-        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
+        return httpx.Response(response.status_code, headers=_without_framing(response), content=bytes(body), request=request)
+
+
+class StreamedResponse:
+    """An answer that is read while it arrives.
+
+    What was read to its end leaves the connection to the next request; `close` before that drops it.
+    """
+
+    def __init__(self, response: httpx.Response, pace: StreamPace, hard_limit: HardLimit, what: str, max_bytes: int) -> None:
+        self._response = response
+        self._pace = pace
+        self._hard_limit = hard_limit
+        self._what = what
+        self._max_bytes = max_bytes
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._response.status_code
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The headers."""
+        return self._response.headers
+
+    def read(self) -> httpx.Response:
+        """The rest of the body at once, as `HttpClient.send` returns it."""
+        body = b"".join(self.pieces())
+        return httpx.Response(self.status, headers=_without_framing(self._response), content=body)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, unpacked, as it arrives.
+
+        Raises:
+            TimeoutUnknown, TooLarge, BadResponse: as `HttpClient.send`.
+        """
+        size = 0
+        _require_one_coding(self._response, self._what)
+        body = self._response.iter_bytes()
+        while True:
+            try:
+                with self._hard_limit(self._pace.remaining()):
+                    piece = next(body, None)
+            except TimeoutError as error:
+                raise _timed_out(self._what, sent=True) from error
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                raise translate(error, self._what) from error
+            if piece is None:
+                return
+            size += len(piece)
+            if max(size, self._response.num_bytes_downloaded) > self._max_bytes:
+                raise TooLarge(f"{self._what} answered more than {self._max_bytes:,} bytes.", hint="Ask it for less.")
+            yield piece
+
+    def close(self) -> None:
+        """Gives up what was not read; idempotent."""
+        self._response.close()
+
+
+def _without_framing(response: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in response.headers.raw if name.lower() not in _DESCRIBES_WIRE]
 
 
 def _require_one_coding(response: httpx.Response, what: str) -> None:
@@ -168,7 +247,7 @@ def translate(error: Exception, what: str) -> Failure:
         return _not_reached(error, what)
     if isinstance(error, UNKNOWN) and not isinstance(error, httpx.RemoteProtocolError):
         return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
-    return BadResponse(f"{what} answered something that cannot be read.")
+    return BadResponse(f"{what} answered something that cannot be read; whether it did its work is not known.")
 
 
 def _not_reached(error: Exception, what: str) -> Failure:

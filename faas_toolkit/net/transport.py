@@ -5,9 +5,11 @@ Measured at 32 greenlets: urllib3's pool makes five times the calls per second o
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Iterator
+from email.errors import MissingHeaderBodySeparatorDefect
 from typing import Any, cast
 
 import httpx
@@ -27,6 +29,10 @@ _KEPT_POOLS = 128
 
 CONNECT_SECONDS = 5.0
 """For TCP and TLS together; what takes longer is down."""
+
+_CHUNK_LINE_BYTES = 8_192
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")  # RFC 9112 §7.1; 15 digits are more than any body has
+_LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9110 §8.6
 
 DEADLINE = "deadline"
 ROUTE = "route"
@@ -57,12 +63,35 @@ class _KnowsHowFar:
         return response
 
 
+class _StrictResponse(http.client.HTTPResponse):
+    """A response whose framing is refused where it is malformed, instead of being waited for as if the rest were on its way."""
+
+    def begin(self) -> None:
+        """Reads status and headers; a line that is no header would hide all that follow it, `Content-Length` among them."""
+        super().begin()
+        if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in self.headers.defects):
+            raise http.client.HTTPException("a line among the headers is no header")
+        lengths = {length.strip() for line in self.headers.get_all("content-length", ()) for length in line.split(",")}
+        if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+            raise http.client.HTTPException("Content-Length is not one whole number")
+
+    def _read_next_chunk_size(self) -> int:
+        """Overrides the standard library's, which takes a negative size and reports nonsense as a cut connection."""
+        line = self.fp.readline(_CHUNK_LINE_BYTES + 1)
+        if not line:
+            raise http.client.IncompleteRead(b"")
+        size = line.partition(b";")[0].strip()
+        if len(line) > _CHUNK_LINE_BYTES or not _CHUNK_SIZE.fullmatch(size):
+            raise http.client.HTTPException("a chunk's size is not a number")
+        return int(size, 16)
+
+
 class _PlainConnection(_KnowsHowFar, HTTPConnection):
-    pass
+    response_class = _StrictResponse
 
 
 class _TlsConnection(_KnowsHowFar, HTTPSConnection):
-    pass
+    response_class = _StrictResponse
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -143,9 +172,9 @@ class PooledTransport(httpx.BaseTransport):
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise translate(error, request) from error
-        return httpx.Response(
-            response.status, headers=list(response.headers.items()), stream=_Body(response, request, deadline), request=request
-        )
+        # http.client reads headers as Latin-1, so this gives back the bytes that were sent; httpx would insist on ASCII
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        return httpx.Response(response.status, headers=headers, stream=_Body(response, request, deadline), request=request)
 
     def _pool(self, route: Route, address: str, tls: Tls) -> HTTPConnectionPool:
         key = (route.scheme, route.host, route.port, address, tls)

@@ -22,9 +22,9 @@ def seal(row: Mapping[str, object], head: Head) -> tuple[dict[str, object], Head
     """The table's row that follows the head, and the new head. Raises ValueError where the row holds NaN or an infinity."""
     linked = {**row, "sequence": head.sequence + 1, "previous_hash": head.hash}
     # A lone surrogate becomes its escape, which is the same JSON and can be stored everywhere.
-    content = canonical_json(linked).encode("utf-8", "backslashreplace").decode()
-    new = Head(head.sequence + 1, hash_of(content))
-    return {**{name: storable(linked[name]) for name in COLUMNS}, "content": content, "hash": new.hash}, new
+    encoded = canonical_json(linked).encode("utf-8", "backslashreplace")
+    new = Head(head.sequence + 1, hashlib.sha256(encoded).hexdigest())
+    return {**{name: storable(linked[name]) for name in COLUMNS}, "content": encoded.decode(), "hash": new.hash}, new
 
 
 def hash_of(content: str) -> str:
@@ -35,5 +35,7 @@ def hash_of(content: str) -> str:
 def storable(value: object) -> object:
     """A value as its column takes it: texts of at most 255 characters, without null characters and halves of characters."""
     if isinstance(value, str):
+        if len(value) <= 255 and value.isascii() and "\0" not in value:
+            return value
         return value[:255].replace("\0", "").encode("utf-8", "replace").decode()
     return value

@@ -32,7 +32,7 @@ class Access:
 
     Args:
         roles: the catalog's roles by name.
-        default_role: the role of a caller without a token.
+        default_role: the role of a caller without a token and without a client's key.
         verifier: checks identity tokens; None where the setting `identity_keys` is empty.
     """
 
@@ -50,7 +50,7 @@ class Access:
             Forbidden: the grant of the operation is missing.
         """
         identity = self._identity(call.origin)
-        named = identity.roles if identity and identity.roles else (self._default_role,)
+        named = identity.roles if identity and identity.roles else (self._role_without_token(call.origin),)
         names = tuple(name for name in named if name in self._roles)
         scope, masks = self._rights(names)
         scope = replace(scope, groups=identity.groups, owner=identity.subject) if identity else scope
@@ -61,6 +61,9 @@ class Access:
             raise _forbidden(call, named, names, verified=identity is not None)
         call.record.decide("access", caller.subject, _noted(named, names))
         return proceed(replace(call, caller=caller, scope=scope))
+
+    def _role_without_token(self, origin: Origin) -> str:
+        return origin.client.role if origin.client else self._default_role
 
     def _identity(self, origin: Origin) -> Identity | None:
         if origin.identity_token is None or not origin.identity_token.strip():
@@ -105,6 +108,8 @@ def _caller(origin: Origin, identity: Identity | None, names: tuple[str, ...], m
         return Caller(
             subject=identity.subject, verified=True, roles=names, groups=identity.groups, tenant=identity.tenant, masks=masks
         )
+    if origin.client is not None:
+        return Caller(subject=f"client:{origin.client.name}", verified=True, roles=names, masks=masks)
     # In Agent nodes (no app) the user id may be new on each call, so it says nothing there (dify-behaviour §3).
     subject = f"dify:{printable(origin.user_id, 200)}" if origin.user_id and origin.app_id else "workspace"
     return Caller(subject=subject, roles=names, masks=masks)

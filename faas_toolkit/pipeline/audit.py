@@ -101,7 +101,8 @@ class Audit:
         return answer
 
     def _ended(self, call: Call, end: End) -> None:
-        self._keep_if_possible(call, end.failure.kind if end.failure else "ok", wait=False, usage=end.usage)
+        more = {"source": end.answer.source, "partial": end.answer.partial} if end.answer else {}
+        self._keep_if_possible(call, end.failure.kind if end.failure else "ok", wait=False, usage=end.usage, **more)
 
     def _keep(self, call: Call, answer: Answer) -> None:
         try:
@@ -109,7 +110,8 @@ class Audit:
         except Failure as failure:
             raise Unavailable(
                 f"The call ran, but it could not be audited, so its answer is held back. {failure.message}",
-                hint=failure.hint,
+                hint="Repeat it only where doing it twice does no harm, or with the idempotency_key it had; an administrator"
+                " sees with `diagnose` what is wrong with the audit log.",
                 retryable=False,
             ) from failure
 

@@ -1,9 +1,9 @@
 """What is kept of a call: who asked what, from where, how it was decided and how it ended. Never a secret, never an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from faas_toolkit.core.call import Call, TargetAttempt
+from faas_toolkit.core.call import Call, Decision, TargetAttempt
 from faas_toolkit.core.canonical import canonical_json, digest
 from faas_toolkit.core.redaction import SecretRedactor, mask_text
 
@@ -49,12 +49,17 @@ class RowWriter:
             "cached": record.cached,
             "milliseconds": round(seconds * 1_000, 2),
             "arguments": self._kept(call.arguments),
-            "decisions": [self._redact(str(decision))[:_MAX_NOTE_CHARS] for decision in record.decisions],
+            "decisions": self._noted(record.decisions),
             "attempts": [_described(attempt) for attempt in record.attempts[:_MAX_ATTEMPTS]],
             "tokens": dict(record.tokens),
             "masks": dict(record.masks),
             "catalog": self._catalog_hash,
         }
+
+    def _noted(self, decisions: Iterable[Decision]) -> list[str]:
+        """The decisions, looked through as one text: a call has many, and each look costs as much for a line as for ten."""
+        cut = [" ".join(self._redact.beginning(str(decision), 2 * _MAX_NOTE_CHARS).split("\n")) for decision in decisions]
+        return [note[:_MAX_NOTE_CHARS] for note in mask_text("\n".join(cut), self._detectors).split("\n")] if cut else []
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
@@ -62,9 +67,8 @@ class RowWriter:
         text = _written(arguments)
         if self._arguments == "hash":
             return digest(text)
-        text = self._redact(text)
-        # Masked together with what follows, so that nothing is cut in two before it is found.
-        masked = mask_text(text[: 2 * MAX_ARGUMENT_CHARS], self._detectors)
+        # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
+        masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"
 
 

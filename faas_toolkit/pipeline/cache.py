@@ -26,13 +26,23 @@ class Cache:
 
     Args:
         store: keeps answers; everything in it carries the workspace.
+        memory: the same for answers of local sources: the nearest tier of `store` alone.
         outcomes: keeps what effects came to.
         traits: how a call behaves; decides whether it is kept.
         catalog_hash: of the catalog in force; another catalog, another answer.
     """
 
-    def __init__(self, *, store: CacheStore, outcomes: OutcomeStore, traits: Callable[[Call], Traits], catalog_hash: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: CacheStore,
+        memory: CacheStore,
+        outcomes: OutcomeStore,
+        traits: Callable[[Call], Traits],
+        catalog_hash: str,
+    ) -> None:
         self._store = store
+        self._memory = memory
         self._replay = Replay(outcomes)
         self._traits = traits
         self._catalog_hash = catalog_hash
@@ -66,7 +76,7 @@ class Cache:
                 flight.raise_copy(flight.failure)
 
     def _lead(self, call: Call, name: str, flight: Flight, traits: Traits, proceed: Proceed) -> Answer | Stream:
-        kept = self._store.get(call.workspace, name)
+        kept = self._store_for(traits).get(call.workspace, name)
         flight.answer = decode_answer(kept.value) if kept else None
         if flight.answer is not None:
             return _hit(call, flight.answer)
@@ -86,7 +96,10 @@ class Cache:
         value = None if answer.partial else encode_answer(answer)
         if value is not None:
             seconds = LONGEST_SECONDS if traits.fresh_for is None else traits.fresh_for
-            self._store.put(call.workspace, name, Kept(value, seconds))
+            self._store_for(traits).put(call.workspace, name, Kept(value, seconds))
+
+    def _store_for(self, traits: Traits) -> CacheStore:
+        return self._memory if traits.local else self._store
 
     def _name(self, call: Call, traits: Traits) -> str:
         """Everything that changes the answer; the workspace is the store's own part of the key."""

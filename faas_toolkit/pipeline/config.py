@@ -80,6 +80,8 @@ class RoleConfig(Section):
     """Grants or globs over them, e.g. `crm.read`, `crm.*`, `*`."""
     functions: Names | None = None
     """Names or globs of functions; one with effects needs its exact name. Absent: none, or all where `*` is allowed."""
+    models: Names | None = None
+    """Names or globs of pools; absent: all, since `model.use` alone opens nothing else."""
     knowledge: Names | None = None
     """Names or globs of knowledge bases; absent: none, or all where `*` is allowed."""
     crm: CrmRights = Field(default_factory=CrmRights)
@@ -95,7 +97,8 @@ class RoleConfig(Section):
 
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         """The names of every family, as `core.call.Scope.sources` takes them."""
-        return {"crm": self.names("crm"), "knowledge": self.names("knowledge"), "functions": self.names("functions")}
+        families = {"crm": self.names("crm"), "knowledge": self.names("knowledge"), "functions": self.names("functions")}
+        return {**families, "models": ("*",) if self.models is None else self.models}
 
 
 def _counted(measure: object) -> object:
@@ -106,7 +109,7 @@ def _counted(measure: object) -> object:
 
 def _by_what(key: object) -> object:
     if key == "model":
-        raise ValueError("there are no models in this version yet; write user, role, app or workspace")
+        raise ValueError("quotas by model are not served by this version yet; write user, role, app or workspace")
     return key
 
 

@@ -7,6 +7,9 @@ It is sent
 and answers `{"allow": true}`, `{"allow": true, "arguments": {…}}` or `{"allow": false, "reason": "…"}`. `arguments` takes the
 place of all arguments and passes the tool's own checks again. Anything else, and any failure of the function, fails the call: a
 check that could not be made was not passed. It stands outside the cache, so a refusal also holds for answers that are kept.
+
+It also stands outside review, so what the function says (a reason, an error, arguments that it rewrote and that a later failure
+repeats) is cleaned here before anybody reads it: of secrets, and of personal data as the caller's role is shown it.
 """
 
 from collections.abc import Mapping
@@ -20,13 +23,17 @@ from faas_toolkit.core.errors import (
     Cancelled,
     Failure,
     FunctionError,
+    InvalidInput,
+    NotFound,
     Throttled,
     TimeoutUnknown,
     Unavailable,
 )
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import printable, shortened
 from faas_toolkit.core.upload import described
+from faas_toolkit.pipeline.masking import Masker, masker_of
 
 _REASON_CHARS = 500
 _PASSED_ON = (Throttled, Unavailable, FunctionError, BadResponse, Cancelled)
@@ -38,11 +45,22 @@ class Consult:
     Args:
         before: the function's name by operation.
         invoke: calls a function of the catalog.
+        detect: detectors of the personal data in what the function says (`pipeline/review.py`).
+        redact: removes the configuration's secrets from what the function says.
     """
 
-    def __init__(self, *, before: Mapping[str, str], invoke: InvokeFunction) -> None:
+    def __init__(
+        self,
+        *,
+        before: Mapping[str, str],
+        invoke: InvokeFunction,
+        detect: tuple[str, ...] = (),
+        redact: SecretRedactor | None = None,
+    ) -> None:
         self._before = before
         self._invoke = invoke
+        self._detect = detect
+        self._redact = redact or SecretRedactor(())
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
         """Hands on the call, rewritten if the function says so.
@@ -54,15 +72,27 @@ class Consult:
         name = self._before.get(call.operation.name)
         if name is None:
             return proceed(call)
+        masker = masker_of(call, self._detect)
+        try:
+            rewritten = self._rewritten(name, call, masker)
+        except Failure as failure:
+            raise masker.failure(failure) from failure
+        if rewritten is None:
+            return proceed(call)
+        try:
+            return proceed(replace(call, arguments=rewritten))
+        except (InvalidInput, NotFound) as failure:  # they repeat the function's words, which review takes for the caller's own
+            raise masker.failure(failure) from failure
+
+    def _rewritten(self, name: str, call: Call, masker: Masker) -> Mapping[str, object] | None:
         verdict = self._ask(name, call)
         if verdict["allow"] is False:
             call.record.decide("consult", "refused", name)
-            raise Blocked(_reason(verdict, name), hint="Ask for something else, or ask an administrator about this rule.")
+            reason = self._reason(verdict, name, masker)
+            raise Blocked(reason, hint="Ask for something else, or ask an administrator about this rule.")
         rewritten = verdict.get("arguments")
         call.record.decide("consult", "allowed" if rewritten is None else "rewritten", name)
-        if rewritten is None:
-            return proceed(call)
-        return proceed(replace(call, arguments=self._checked(name, call, rewritten)))
+        return None if rewritten is None else self._checked(name, call, rewritten, masker)
 
     def _ask(self, name: str, call: Call) -> Mapping[str, object]:
         payload = {"operation": call.operation.name, "arguments": described(call.arguments), "caller": _described(call.caller)}
@@ -76,13 +106,27 @@ class Consult:
             raise _broken(name, 'it must answer {"allow": true} or {"allow": false, "reason": "…"}')
         return verdict
 
-    def _checked(self, name: str, call: Call, rewritten: object) -> Mapping[str, object]:
+    def _reason(self, verdict: Mapping[str, object], name: str, masker: Masker) -> str:
+        reason = verdict.get("reason")
+        if not isinstance(reason, str) or not reason.strip():
+            return f"The rule {name!r} of this workspace refuses the call."
+        # Cleaned before it is cut, so that nothing is torn before it is found.
+        return printable(
+            masker.text(shortened(self._redact.beginning(reason, 4 * _REASON_CHARS), 2 * _REASON_CHARS)), _REASON_CHARS
+        )
+
+    def _checked(self, name: str, call: Call, rewritten: object, masker: Masker) -> Mapping[str, object]:
         if not isinstance(rewritten, Mapping):
             raise _broken(name, "its rewritten `arguments` must be an object")
+        check = call.operation.shape.check
         try:
-            return call.operation.shape.check(rewritten)
-        except Failure as failure:
-            raise _broken(name, f"its rewritten `arguments` do not fit: {failure.message}") from failure
+            return check(rewritten)
+        except Failure:
+            try:
+                check(masker.value(self._redact.value(rewritten)))
+            except Failure as failure:  # in the same words, which repeat nothing that was to be hidden
+                raise _broken(name, f"its rewritten `arguments` do not fit: {failure.message}") from failure
+            raise _broken(name, "its rewritten `arguments` do not fit") from None
 
 
 def _described(caller: Caller) -> dict[str, object]:
@@ -107,13 +151,6 @@ def _not_made(name: str, call: Call, failure: Failure) -> Failure:
         hint = f"An administrator looks at `operations.{call.operation.name}.before` in the catalog."
         return kind(message, hint=hint, retryable=False, not_executed=True)
     return kind(message, hint=failure.hint, retryable=failure.retryable, retry_after=failure.retry_after, not_executed=True)
-
-
-def _reason(verdict: Mapping[str, object], name: str) -> str:
-    reason = verdict.get("reason")
-    if isinstance(reason, str) and reason.strip():
-        return printable(" ".join(reason.split()), _REASON_CHARS)
-    return f"The rule {name!r} of this workspace refuses the call."
 
 
 def _broken(name: str, what: str) -> BadResponse:

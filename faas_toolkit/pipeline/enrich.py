@@ -8,14 +8,14 @@ and answers an object of at most 100 kB of JSON, which becomes the variable `add
 never fails the call: the answer then says that the addition is missing, and is not kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.schema import json_size, require_clean_value
-from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.core.upload import described
 
 MAX_ADDED_BYTES = 100_000
@@ -34,11 +34,30 @@ class Enrich:
         self._invoke = invoke
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
-        """The answer with what the function added; a stream as it is."""
+        """The answer with what the function added; a stream is handed on as it comes, and what is added stands at its end."""
         name = self._after.get(call.operation.name)
         answer = proceed(call)
-        if name is None or isinstance(answer, Stream):
+        if name is None:
             return answer
+        return self._streamed(name, call, answer) if isinstance(answer, Stream) else self._added(name, call, answer)
+
+    def _streamed(self, name: str, call: Call, stream: Stream) -> Stream:
+        ended: list[Answer] = []
+        total = call.deadlines.total  # the first content came long ago; the function has what is left
+        later = replace(call, deadlines=replace(call.deadlines, first_content=total))
+
+        def chunks() -> Iterator[str]:
+            for item in stream:
+                if not isinstance(item, End):
+                    yield item
+                elif item.failure is not None:
+                    raise item.failure
+                elif item.answer is not None:
+                    ended.append(self._added(name, later, item.answer))
+
+        return Stream.over(stream, chunks(), answer=lambda: ended[0] if ended else None)
+
+    def _added(self, name: str, call: Call, answer: Answer) -> Answer:
         try:
             added = self._ask(name, call, answer)
         except Failure as failure:

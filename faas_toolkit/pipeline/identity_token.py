@@ -167,7 +167,7 @@ def _subject(claims: Mapping[str, Any]) -> str:
     if claims.get("sub") is None:
         raise Unauthenticated("The identity token has no subject.", hint="Put the user's id into its claim `sub`.")
     subject = _name(claims, "sub")
-    if subject == "workspace" or subject.startswith("dify:"):  # what callers without a token are called; quotas count by it
+    if subject == "workspace" or subject.startswith(("dify:", "client:")):  # callers without a token; quotas count by it
         raise Unauthenticated("The identity token's subject is reserved for callers without a token.")
     return subject
 

@@ -1,11 +1,15 @@
 """How personal data is shown to one caller: in values of any shape, and in streams."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
-from faas_toolkit.core.call import MaskMode, Record
-from faas_toolkit.core.errors import BadResponse
-from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially
+from faas_toolkit.core.call import Answer, Call, MaskMode, Record
+from faas_toolkit.core.detectors import holds_number
+from faas_toolkit.core.errors import BadResponse, Failure
+from faas_toolkit.core.offload import Pace, nothing
+from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially, renamed
 from faas_toolkit.core.stream import End, Stream
 
 HELD_BACK_CHARS = 320
@@ -13,72 +17,132 @@ HELD_BACK_CHARS = 320
 _CONTEXT_CHARS = 80
 """How much of what has gone out still tells whether what follows is part of an id."""
 _MAX_DEPTH = 100
+_KNOWN_NAMES = 1_000
+_VISIT = 16
+"""What going to one value costs, in characters that are looked through."""
+_HIDING = 64
+"""And what hiding one finding costs."""
+_LONGEST_NUMBER = 10**19
+"""What has more digits than a card (ISO/IEC 7812: 19) is nobody's number."""
+
+
+def masker_of(call: Call, detect: Iterable[str], give_way: Callable[[], None] = nothing) -> "Masker":
+    """Masks what the detectors find as the call's caller is shown it: `keep`, `drop`, anything else in part."""
+    modes = {name: mode for name in detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
+    return Masker(modes, call.record, give_way)
 
 
 class Masker:
-    """Masks findings by the caller's modes (`partial` or `drop`), and counts them in the call's record."""
+    """Masks findings by the caller's modes (`partial` or `drop`), and counts them in the call's record.
 
-    def __init__(self, modes: Mapping[str, MaskMode], record: Record) -> None:
+    A large answer is masked in portions, between which other calls run.
+    """
+
+    def __init__(self, modes: Mapping[str, MaskMode], record: Record, give_way: Callable[[], None] = nothing) -> None:
         self._modes = modes
         self._record = record
+        self._give_way = give_way
+        self._pace = Pace(give_way)
+        self._clean_names: set[str] = set()
         self.count = 0
 
+    def __bool__(self) -> bool:
+        """Whether anything is masked for this caller."""
+        return bool(self._modes)
+
     def value(self, value: Any, key: str = "", depth: int = 0) -> Any:  # noqa: ANN401 - of the same shape as what goes in
-        """The value with every text inside masked; keys and types stay.
+        """The value with every text inside masked, keys included, and numbers where their field says that they are personal data.
+
+        A masked number becomes a text; all other types stay.
 
         Raises:
             BadResponse: it is nested so deeply that it cannot be looked through, and so is not shown.
         """
+        self._pace(_VISIT)
         if isinstance(value, str):
             return self.text(value, key)
         if depth > _MAX_DEPTH:
             raise BadResponse(f"The answer is nested deeper than {_MAX_DEPTH} levels and cannot be reviewed.")
         if isinstance(value, Mapping):
-            return {name: self.value(inner, str(name), depth + 1) for name, inner in value.items()}
+            names = renamed(value, self._name, self._pace)
+            return {names[name]: self.value(inner, str(name), depth + 1) for name, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)([self.value(inner, key, depth + 1) for inner in value])
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._number(value, key)
         return value
+
+    def _name(self, name: str) -> str:
+        if name in self._clean_names:  # records have the same ones over and over
+            return name
+        shown = self.text(name)
+        if shown == name and len(self._clean_names) < _KNOWN_NAMES:
+            self._clean_names.add(name)
+        return shown
+
+    def _number(self, number: float, key: str) -> float | str:
+        if not any(holds_number(name, key) for name in self._modes) or not 0 < number < _LONGEST_NUMBER or number != int(number):
+            return number
+        written = str(int(number))
+        shown = self.text(written, key)
+        return number if shown == written else shown
 
     def text(self, text: str, key: str = "") -> str:
         """The text with every finding masked; `key` is the name of the field that holds it."""
+        if len(text) > Pace.PORTION:
+            return "".join(self._chunks(_portions((text, End())), []))
+        self._pace(len(text))
         found = find_personal_data(text, self._modes, key)
         return self._masked(text, found, 0, len(text)) if found else text
 
+    def failure[F: Failure](self, failure: F) -> F:
+        """A copy with its texts masked: who waited for the same answer shares it, and each is shown it by their own roles."""
+        masked = copy(failure)
+        masked.message, masked.hint = self.text(failure.message), self.text(failure.hint)
+        masked.args = (masked.message,)
+        return masked
+
     def stream(self, stream: Stream) -> Stream:
-        """The stream with its findings masked, also those that two chunks share."""
+        """The stream with its findings masked, also those that two chunks share, and so the answer it ends with."""
+        ended: list[Answer] = []
+        return Stream.over(stream, self._chunks(_portions(stream), ended), answer=lambda: ended[0] if ended else None)
 
-        def usage() -> Mapping[str, int]:
-            stream.close()  # asked once, at the end, also of a stream that nobody began to read
-            return stream.ended.usage if stream.ended else {}
+    def answer(self, answer: Answer) -> Answer:
+        """The answer with every text inside masked."""
+        return replace(
+            answer,
+            variables=self.value(answer.variables),
+            added=self.value(answer.added),
+            notices=tuple(self.text(notice) for notice in answer.notices),
+        )
 
-        return Stream(self._chunks(stream), usage=usage)
-
-    def _chunks(self, stream: Stream) -> Iterator[str]:
+    def _chunks(self, items: Iterable[str | End], ended: list[Answer]) -> Iterator[str]:
         text, done = "", 0  # what stands before `done` has gone out
-        for item in stream:
+        for item in items:
             if isinstance(item, End):
-                yield self._between(text, done, len(text))
+                yield self._between(text, done, len(text), find_personal_data(text, self._modes))
                 if item.failure is not None:
-                    raise item.failure
+                    raise self.failure(item.failure) from item.failure
+                if item.answer is not None:  # its findings were counted as they went by
+                    ended.append(Masker(self._modes, Record(request_id="", started=0.0), self._give_way).answer(item.answer))
                 return
             text += item
-            cut = self._safe_cut(text, len(text) - HELD_BACK_CHARS)
+            self._pace(len(text))
+            if len(text) - HELD_BACK_CHARS <= done:
+                continue
+            found = find_personal_data(text, self._modes)
+            cut = _safe_cut(found, len(text) - HELD_BACK_CHARS)
             if cut > done:
-                yield self._between(text, done, cut)
+                yield self._between(text, done, cut, found)
                 context = max(0, cut - _CONTEXT_CHARS)
                 text, done = text[context:], cut - context
 
-    def _safe_cut(self, text: str, cut: int) -> int:
-        """The place itself, or the beginning of the finding that it would tear."""
-        torn = (found.start for found in find_personal_data(text, self._modes) if found.start < cut < found.end)
-        return next(torn, cut) if cut > 0 else 0
-
-    def _between(self, text: str, start: int, end: int) -> str:
-        found = [item for item in find_personal_data(text, self._modes) if start <= item.start and item.end <= end]
-        return self._masked(text, found, start, end)
+    def _between(self, text: str, start: int, end: int, found: list[Found]) -> str:
+        return self._masked(text, [item for item in found if start <= item.start and item.end <= end], start, end)
 
     def _masked(self, text: str, findings: list[Found], position: int, end: int) -> str:
         pieces = []
+        self._pace(len(findings) * _HIDING)
         for found in findings:
             self.count += 1
             self._record.masked(found.detector)
@@ -86,3 +150,16 @@ class Masker:
             pieces += [text[position : found.start], shown]
             position = found.end
         return "".join(pieces) + text[position:end]
+
+
+def _portions(items: Iterable[str | End]) -> Iterator[str | End]:
+    for item in items:
+        if isinstance(item, End):
+            yield item
+        else:
+            yield from (item[start : start + Pace.PORTION] for start in range(0, len(item), Pace.PORTION))
+
+
+def _safe_cut(findings: list[Found], cut: int) -> int:
+    """The place itself, or the beginning of the finding that it would tear."""
+    return next((found.start for found in findings if found.start < cut < found.end), cut)

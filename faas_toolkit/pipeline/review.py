@@ -3,16 +3,16 @@
 It only takes away from texts; rows and documents that a caller may not see were cut by the scope, inside the source.
 """
 
-from collections.abc import Iterator, Mapping
-from copy import copy
-from dataclasses import replace
+from collections.abc import Callable
 from functools import cached_property
 
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Blocked, Failure, InvalidInput, NotFound
+from faas_toolkit.core.offload import nothing
+from faas_toolkit.core.redaction import texts_in
 from faas_toolkit.core.stream import Stream
-from faas_toolkit.pipeline.masking import Masker
+from faas_toolkit.pipeline.masking import Masker, masker_of
 from faas_toolkit.pipeline.refusals import Refusals
 
 
@@ -23,12 +23,21 @@ class Review:
         patterns: RE2 patterns; a text in which one is found is refused.
         words: words and phrases that are refused; those of scripts with spaces only as whole words.
         detect: detectors whose findings are shown as the caller's masks say: `keep`, `drop`, anything else in part.
+        give_way: lets other calls run, while a large answer is masked.
     """
 
-    def __init__(self, *, patterns: tuple[str, ...] = (), words: tuple[str, ...] = (), detect: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        patterns: tuple[str, ...] = (),
+        words: tuple[str, ...] = (),
+        detect: tuple[str, ...] = (),
+        give_way: Callable[[], None] = nothing,
+    ) -> None:
         self._patterns = patterns
         self._words = words
         self._detect = detect
+        self._give_way = give_way
 
     @cached_property
     def _refused(self) -> Refusals:
@@ -42,21 +51,20 @@ class Review:
         """
         if self._patterns or self._words:
             self._require_allowed(call)
-        modes = {name: mode for name in self._detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
-        if not modes:
+        masker = masker_of(call, self._detect, self._give_way)
+        if not masker:
             return proceed(call)
-        masker = Masker(modes, call.record)
         try:
             answer = proceed(call)
         except (InvalidInput, NotFound):  # these repeat the caller's own words
             raise
         except Failure as failure:
-            raise _masked_failure(failure, masker) from failure
+            raise masker.failure(failure) from failure
         return masker.stream(answer) if isinstance(answer, Stream) else _masked_answer(answer, masker, call)
 
     def _require_allowed(self, call: Call) -> None:
         for name, value in call.arguments.items():
-            if any(self._refused(text) for text in _texts_in(value)):
+            if any(self._refused(text) for text in texts_in(value)):
                 call.record.decide("review", "refused", name)
                 raise Blocked(
                     f"What stands in {name!r} is refused by a rule of this workspace.",
@@ -64,35 +72,8 @@ class Review:
                 )
 
 
-def _texts_in(value: object) -> Iterator[str]:
-    """Every text inside a value, keys of mappings included."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, Mapping):
-            pending.extend(item.keys())
-            pending.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            pending.extend(item)
-
-
 def _masked_answer(answer: Answer, masker: Masker, call: Call) -> Answer:
-    masked = replace(
-        answer,
-        variables=masker.value(answer.variables),
-        added=masker.value(answer.added),
-        notices=tuple(masker.text(notice) for notice in answer.notices),
-    )
+    masked = masker.answer(answer)
     if masker.count:
         call.record.decide("review", "masked", f"{masker.count} values")
-    return masked
-
-
-def _masked_failure(failure: Failure, masker: Masker) -> Failure:
-    """A copy: callers who waited for the same answer share the failure, and each is shown it by their own roles."""
-    masked = copy(failure)
-    masked.message, masked.hint = masker.text(failure.message), masker.text(failure.hint)
-    masked.args = (masked.message,)
     return masked

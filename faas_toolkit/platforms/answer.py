@@ -16,7 +16,7 @@ from faas_toolkit.core.errors import (
     TooLarge,
     Unavailable,
 )
-from faas_toolkit.core.untrusted import MAX_JSON_BYTES, parse_json, printable, require_clean_text
+from faas_toolkit.core.untrusted import MAX_JSON_BYTES, parse_json, require_clean_text, shortened
 from faas_toolkit.net.retry_after import parse_retry_after
 
 _SHOWN_CHARS = 300
@@ -87,7 +87,7 @@ def complaint_of(response: httpx.Response) -> str:
             text = _message_in(json.loads(text))
         except (ValueError, RecursionError):
             return ""
-    return "" if "Traceback" in text else printable(" ".join(text.split()), _SHOWN_CHARS)
+    return "" if "Traceback" in text else shortened(text, _SHOWN_CHARS)
 
 
 def _message_in(body: object) -> str:

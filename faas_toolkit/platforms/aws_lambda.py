@@ -9,7 +9,7 @@ from pydantic import Field
 
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, FunctionError, Throttled, TimeoutUnknown, TooLarge, Unavailable
-from faas_toolkit.core.untrusted import printable
+from faas_toolkit.core.untrusted import printable, shortened
 from faas_toolkit.net.config import AwsAuth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.net.retry_after import parse_retry_after
@@ -96,7 +96,7 @@ class AwsLambda:
         """Type and message of the function's own exception; its stack never leaves here."""
         said = _object(response)
         kind = printable(said.get("errorType") or "an error", 80)
-        message = printable(said.get("errorMessage") or "", _SHOWN_CHARS)
+        message = shortened(said.get("errorMessage") or "", _SHOWN_CHARS)
         if kind == "Sandbox.Timedout" or "Task timed out after" in message:
             return TimeoutUnknown(
                 f"{self._what} ran into its own time limit at AWS; it may have done part of its work.",

@@ -20,6 +20,8 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     text,
 )
 
+from faas_toolkit.state.prepared import driver_rows
+
 DOCUMENT_BITS = 40
 _DOCUMENT_MASK = (1 << DOCUMENT_BITS) - 1
 MAX_AREA = 1 << (62 - DOCUMENT_BITS)
@@ -113,7 +115,7 @@ class TextIndex:
             expression = f"{{{' '.join(chosen)}}} : ({expression})"
         first, last = within
         parameters = (expression, _rowid(area, first), _rowid(area, last), limit)
-        rows = connection.exec_driver_sql(self._select, parameters)
+        rows = driver_rows(connection, self._select, parameters)
         return [Hit(rowid & ((1 << DOCUMENT_BITS) - 1), -score) for rowid, score in rows]
 
     def scored(self, area: int, terms: Sequence[str]) -> CTE:
@@ -135,7 +137,7 @@ class TextIndex:
         marked = [f"{area}_{term}" for term in dict.fromkeys(terms[:_MAX_TERMS])]
         if not marked:
             return []
-        rows = connection.exec_driver_sql(f"{self._count} ({', '.join('?' * len(marked))})", tuple(marked))
+        rows = driver_rows(connection, f"{self._count} ({', '.join('?' * len(marked))})", marked)
         counted = sorted((documents, term) for term, documents in rows)
         return [term.partition("_")[2] for _, term in counted[:keep]]
 

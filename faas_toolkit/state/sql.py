@@ -4,14 +4,19 @@ The tables of every slice hang on one `metadata`; a slice declares its own besid
 `migrations/versions`. A test compares the two.
 """
 
+import logging
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import Connection, Engine, MetaData, inspect  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
 
+from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.state import sqlite
 from faas_toolkit.state.migrations import history
@@ -30,6 +35,26 @@ metadata = MetaData(
 _OPENING = threading.Lock()
 """One database is opened at a time: alembic keeps its context in globals. Waited for by greenlets, never by a pool's thread."""
 
+_DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
+"""What the toolkit asks the driver itself (`prepared.py`) fails with the driver's own errors."""
+
+_log = logging.getLogger("faas_toolkit.state")
+
+
+class _FileReplaced(Exception):
+    """The file that is open is not the one at its path any more: it was deleted, moved away or restored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Open:
+    """One opened file."""
+
+    number: int
+    """Tells openings apart."""
+    engine: Engine
+    identity: tuple[int, int] | None
+    watch: sqlite3.Connection
+
 
 class Database:
     """One SQLite file, opened and migrated on first use.
@@ -43,7 +68,8 @@ class Database:
     def __init__(self, *, path: Path, offload: Offload) -> None:
         self._path = path
         self._offload = offload
-        self._engine: Engine | None = None
+        self._open: _Open | None = None
+        self._openings = count()
         # Kept by us: SQLAlchemy's queued pool waits on locks that gevent patched, and a connection made for each query makes it
         # four times as slow (measured).
         self._idle: deque[Connection] = deque()
@@ -61,42 +87,72 @@ class Database:
         """The result of `work`, committed; nothing of it is kept when it raises. Raises as `read` does."""
         return self._run(work, write=True)
 
+    def check(self) -> None:
+        """Looks whether the store answers and holds every table; raises as `read` does, and `Unavailable` for a missing table."""
+        missing = self.read(lambda connection: sorted(set(metadata.tables) - set(inspect(connection).get_table_names())))
+        if missing:
+            raise Unavailable(
+                f"The data store lacks what the toolkit keeps in it: {', '.join(missing)}.",
+                hint="Restore its file from a backup, or move it away to start anew.",
+                retryable=False,
+                not_executed=True,
+            )
+
+    def revision(self) -> tuple[int, int] | None:
+        """Another value after each commit, of this process or another; None where only asking the data itself can tell.
+
+        Cheap enough to be asked on each call: what was read under a revision still stands while the revision does.
+        """
+        opened = self._open
+        version = sqlite.data_version(opened.watch) if opened is not None else None
+        return None if opened is None or version is None else (opened.number, version)
+
     def close(self) -> None:
         """Closes what is open; a later use opens it again."""
         self._offload.run("sqlite", self._forget)
 
     def _run[T](self, work: Callable[[Connection], T], *, write: bool) -> T:
-        if self._engine is None:
-            with _OPENING:
-                if self._engine is None:
-                    self._engine = self._offload.run("sqlite", self._opened)
-        engine = self._engine
-        return self._offload.run("sqlite", lambda: self._transact(engine, work, write=write))
+        opened = self._opened()
+        try:
+            return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write))
+        except _FileReplaced:
+            _log.warning("The data store's file was replaced or deleted; it is opened anew.")
+            self._offload.run("sqlite", self._forget)
+        opened = self._opened()
+        return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write))
 
-    def _opened(self) -> Engine:
+    def _opened(self) -> _Open:
+        opened = self._open
+        if opened is None:
+            with _OPENING:
+                opened = self._open
+                if opened is None:
+                    opened = self._open = self._offload.run("sqlite", self._open_file)
+        return opened
+
+    def _open_file(self) -> _Open:
         try:
             engine = sqlite.open_engine(self._path)
             with engine.connect() as connection:
-                sqlite.begin_with(connection, write=False)
-                with connection.begin():
+                with sqlite.transaction(connection, write=False):
                     ready = history.current(connection) == history.head()
                 if not ready:
                     sqlite.wait_longer(connection)
-                    sqlite.begin_with(connection, write=True)
-                    with connection.begin():
+                    with sqlite.transaction(connection, write=True):
                         history.upgrade(connection)
-        except (SQLAlchemyError, OSError) as error:
+            return _Open(next(self._openings), engine, sqlite.identity_of(self._path), sqlite.open_watch(self._path))
+        except (*_DRIVER_ERRORS, OSError) as error:
             raise sqlite.explain(error) from error
-        return engine
 
-    def _transact[T](self, engine: Engine, work: Callable[[Connection], T], *, write: bool) -> T:
+    def _transact[T](self, opened: _Open, work: Callable[[Connection], T], *, write: bool) -> T:
+        if sqlite.identity_of(self._path) != opened.identity:
+            raise _FileReplaced
         connection: Connection | None = None
         try:
-            connection = self._connection(engine)
-            sqlite.begin_with(connection, write=write)
-            with connection.begin():
+            connection = self._connection(opened.engine)
+            with sqlite.transaction(connection, write=write):
                 return work(connection)
-        except SQLAlchemyError as error:
+        except _DRIVER_ERRORS as error:
             if connection is not None:
                 connection.close()
                 connection = None
@@ -104,7 +160,7 @@ class Database:
             raise sqlite.explain(error) from error
         finally:
             if connection is not None:
-                self._idle.append(connection)
+                self._put_back(opened, connection)
 
     def _connection(self, engine: Engine) -> Connection:
         try:
@@ -112,8 +168,16 @@ class Database:
         except IndexError:
             return engine.connect()
 
+    def _put_back(self, opened: _Open, connection: Connection) -> None:
+        if opened is self._open:
+            self._idle.append(connection)
+        else:  # the file was opened anew while this connection was in use
+            connection.close()
+
     def _forget(self) -> None:
-        self._engine = None
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.watch.close()
         idle, self._idle = self._idle, deque()
         for connection in idle:
             connection.close()

@@ -2,7 +2,10 @@
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.engine import URL  # noqa: TID253 - same
@@ -21,7 +24,6 @@ _PRAGMAS = (
     "PRAGMA synchronous=NORMAL",  # in WAL mode a power cut may lose the last commits, never the file (sqlite.org/wal.html)
     "PRAGMA foreign_keys=ON",
 )
-_BEGIN = "faas_toolkit_begin"
 
 _MEANINGS: dict[int, tuple[str, str, bool]] = {
     sqlite3.SQLITE_BUSY: ("is busy: another process is writing to it.", "Try again in a few seconds.", True),
@@ -55,25 +57,65 @@ def open_engine(path: Path) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
     return engine
 
 
-def begin_with(connection: Connection, *, write: bool) -> None:
-    """Says how the next transaction begins: a writer takes the lock at once, since a reader that turns writer can only fail."""
-    connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE" if write else "BEGIN"})
+def open_watch(path: Path) -> sqlite3.Connection:
+    """A connection of its own that only looks whether the file has changed, and never waits for a lock."""
+    watch = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+    watch.execute("PRAGMA query_only=ON")
+    return watch
+
+
+def data_version(watch: sqlite3.Connection) -> int | None:
+    """Changes with each commit of any other connection or process (sqlite.org/pragma.html#pragma_data_version); None: unknown.
+
+    It reads the shared memory of the write-ahead log and takes 3 µs (measured), so it may be asked on the hub.
+    """
+    try:
+        version: int = watch.execute("PRAGMA data_version").fetchone()[0]
+    except sqlite3.Error:
+        return None
+    return version
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file stands at the path now; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
+    """Commits what is done inside, or takes it back where that raises.
+
+    A writer takes the lock at once, since a reader that turns writer can only fail. The driver is told directly: SQLAlchemy's own
+    way takes as long as the statements of a lookup (measured), and joins in here where `Connection.execute` is used inside.
+    """
+    driver = _driver(connection)
+    driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    try:
+        yield
+        driver.commit()
+    except BaseException:
+        driver.rollback()
+        raise
+    finally:
+        if connection.in_transaction():
+            connection.rollback()  # closes SQLAlchemy's view of it; the driver has ended it already
 
 
 def wait_longer(connection: Connection) -> None:
     """Lets this connection wait for another process that is migrating the file."""
-    driver = connection.connection.driver_connection
-    if driver is not None:
-        driver.execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
+    _driver(connection).execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
 
 
 def explain(error: Exception) -> Failure:
     """The failure that a driver's or SQLAlchemy's error means, without a path, a statement or a value."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     if isinstance(error, OSError):
         code = sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN
     meaning = _MEANINGS.get(code & 0xFF) if isinstance(code, int) else None
@@ -84,7 +126,7 @@ def explain(error: Exception) -> Failure:
 
 
 def _prepare(connection: DBAPIConnection, record: object) -> None:
-    connection.isolation_level = None  # the driver begins no transaction of its own; `_begin` does
+    connection.isolation_level = None  # the driver begins no transaction of its own; `transaction` does
     cursor = connection.cursor()
     try:
         for pragma in _PRAGMAS:
@@ -93,5 +135,6 @@ def _prepare(connection: DBAPIConnection, record: object) -> None:
         cursor.close()
 
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver: Any = connection.connection.driver_connection
+    return cast("sqlite3.Connection", driver)

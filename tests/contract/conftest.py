@@ -1,14 +1,18 @@
 """The plugin as a process, with real functions behind it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.fakes import openai_server
 from workbench.functions_runtime import Function, serving
-from workbench.host import PluginHost
+from workbench.host import PluginHost, Transport
+from workbench.openai_models import ModelServer
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
@@ -18,6 +22,7 @@ FUNCTIONS = ROOT / "tests" / "fakes" / "functions"
 def function_addresses() -> Iterator[dict[str, str]]:
     folders = [
         ROOT / "functions" / "samples" / "churn_score",
+        ROOT / "functions" / "samples" / "summarise",
         *(FUNCTIONS / name for name in ("check_policy", "add_note", "garbage", "count")),
     ]
     with serving([Function(folder) for folder in folders]) as running:
@@ -39,10 +44,18 @@ def catalog(function_addresses) -> dict:
         }
         for name, url in function_addresses.items()
     }
-    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call"]
+    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use"]
     roles = {"member": {"allow": allowed, "functions": ["*"], "knowledge": ["*"], "crm": {"sources": ["*"]}}}
     knowledge = {"handbook": {"kind": "embedded", "sample": True}, "notes": {"kind": "embedded"}}
-    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions}
+    pools = {"summaries": {"deployments": [{"name": "own", "kind": "function", "function": "summarise"}]}}
+    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions, "models": {"pools": pools}}
+
+
+@pytest.fixture(scope="session")
+def model_handlers() -> Iterator[dict]:
+    """What answers a workspace's calls of Dify's models: a real server of OpenAI's API."""
+    with openai_server.serving([{"content": "A model that is set up in Dify says this to whoever asks it."}] * 10_000) as server:
+        yield ModelServer(server.url, server.key).handlers()
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +71,22 @@ def plugin_environment(function_addresses, tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def plugin(plugin_environment) -> Iterator[PluginHost]:
-    """One plugin process for all tests of the contract; it must not have broken the protocol at the end."""
-    with PluginHost(ROOT, environment=plugin_environment) as host:
-        yield host
+def plugin_through(plugin_environment, tmp_path_factory) -> Iterator[Callable[[Transport], PluginHost]]:
+    """One plugin process for each way to start it, shared by all tests of the contract and started by the first that needs it.
+
+    None of them must have broken the protocol at the end.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def started(transport: Transport) -> PluginHost:
+            environment = {**plugin_environment, "FAAS_TOOLKIT_DATA_DIR": str(tmp_path_factory.mktemp(transport))}
+            return stack.enter_context(PluginHost(ROOT, transport=transport, environment=environment))
+
+        yield started
+
+
+@pytest.fixture(scope="session")
+def plugin(request, plugin_through) -> PluginHost:
+    """Through stdio, unless a test names another way."""
+    return plugin_through(getattr(request, "param", "stdio"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.contract.test_tools import RIGHT
+from tests.contract.test_tools import RIGHT, SETTINGS
 from workbench.surfaces import sender_for
 
 OPERATIONS = {
@@ -13,6 +13,8 @@ OPERATIONS = {
     "knowledge_search": "knowledge.search",
     "knowledge_add": "knowledge.add",
     "knowledge_remove": "knowledge.remove",
+    "model_generate": "model.generate",
+    "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
 }
@@ -22,17 +24,25 @@ REFUSED = {
     "knowledge_search": {"query": "forbidden"},
     "knowledge_add": {"text": "forbidden", "base": "notes"},
     "knowledge_remove": {"base": "notes", "filters": '{"title": "forbidden"}'},
+    "model_generate": {"prompt": "forbidden"},
+    "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
 }
 
 
 @pytest.fixture
-def invoke(plugin, catalog):
+def invoke(plugin, catalog, model_handlers):
+    plugin.workspace("around").handlers.update(model_handlers)
+
     def call(tool, parameters, **around):
         operations = {"operations": {OPERATIONS[tool]: around}} if around else {}
         credentials = {"catalog": json.dumps({**catalog, **operations})}
         return plugin.invoke_tool(
-            tool, parameters, workspace="around", sender=sender_for("agent-chat", app="around-app"), credentials=credentials
+            tool,
+            {**SETTINGS.get(tool, {}), **parameters},
+            workspace="around",
+            sender=sender_for("agent-chat", app="around-app"),
+            credentials=credentials,
         ).variables
 
     return call
@@ -55,6 +65,30 @@ def test_a_refusal_holds_although_the_answer_is_cached(invoke, plugin, catalog):
     assert invoke("crm_lookup", query)["ok"] is True
     assert invoke("crm_lookup", query)["meta"]["cached"] is True
     assert invoke("crm_lookup", query, before="check_policy")["error"]["kind"] == "blocked"
+
+
+@pytest.mark.parametrize("how", ["refusing", "failing", "misfitting", "rewriting"])
+def test_what_the_before_function_says_holds_no_secret_and_no_personal_data(plugin, catalog, how, tmp_path):
+    key = "".join(reversed("the-bearer-of-this-check"))
+    check = {**catalog["functions"]["check_policy"], "auth": {"bearer": "${secret:key}"}}
+    governed = {
+        **catalog,
+        "functions": {**catalog["functions"], "check_policy": check},
+        "operations": {"function.call": {"before": "check_policy"}},
+        "review": {"detect": ["email", "phone"]},
+    }
+    reply = plugin.invoke_tool(
+        "function_call",
+        {"function": f"tell on {how}", "arguments": "{}"},
+        workspace=f"telling-{how}",
+        sender=sender_for("agent-chat", app="telling-app"),
+        credentials={"catalog": json.dumps(governed), "secrets": json.dumps({"key": key})},
+    )
+    seen = json.dumps(reply.variables) + reply.text
+    assert reply.variables["ok"] is False
+    assert "z***@example.com" in seen
+    for clear in ("zhang.wei", "1234-56", key, key[:12]):
+        assert clear not in seen
 
 
 @pytest.mark.parametrize("tool", RIGHT)

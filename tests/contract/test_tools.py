@@ -1,11 +1,15 @@
-"""Every tool through the plugin process over stdio, as each surface calls it: right, empty and hostile input."""
+"""Every tool through the plugin process, in each way to start it, as each surface calls it: right, empty and hostile input."""
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 
 import pytest
 
+from workbench.host import TRANSPORTS
 from workbench.surfaces import SURFACES, ParameterRefused, observation, prepare, sender_for, workflow_node
+
+TEXT = "Aurora renewed its contract. The renewal is worth two thousand euros. Nobody has called Aurora about the contract since."
 
 RIGHT = {
     "crm_lookup": {"query": "Wei", "limit": 3},
@@ -13,9 +17,21 @@ RIGHT = {
     "knowledge_search": {"query": "How long can goods be returned?", "bases": "handbook"},
     "knowledge_add": {"text": "# Parking\n\nThe car park opens at seven.", "base": "notes", "metadata": '{"year": 2026}'},
     "knowledge_remove": {"base": "notes", "filters": '{"title": "nothing is called so"}'},
+    "model_generate": {"prompt": TEXT, "system": "You summarise.", "temperature": 0.2, "max_tokens": 500},
+    "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
     "diagnose": {},
 }
+
+SETTINGS = {
+    "model_fallback": {
+        "model": {"provider": "langgenius/openai/openai", "model": "small", "model_type": "llm", "mode": "chat"},
+        "fallback_model": {"provider": "langgenius/openai/openai", "model": "large", "model_type": "llm", "mode": "chat"},
+        "timeout_seconds": 20,
+        "requests_per_minute": 10_000,
+    }
+}
+"""What the builder of an app sets, since the tool requires it."""
 
 WRONG = [
     ("crm_lookup", {}, "query"),
@@ -73,10 +89,40 @@ WRONG = [
     ("function_call", {"function": "churn_score", "arguments": '{"open_tickets": Infinity}'}, "Infinity"),
     ("function_call", {"function": "churn_score", "arguments": '"' + "x" * 1_000_001 + '"'}, "1,000,000"),
     ("function_call", {"function": "churn_score", "arguments": "{}", "timeout_seconds": 100_000}, "timeout_seconds"),
+    ("model_generate", {}, "prompt or messages"),
+    ("model_generate", {"prompt": " ", "messages": ""}, "prompt or messages"),
+    ("model_generate", {"prompt": "Hello", "messages": '[{"role": "user", "content": "Hello"}]'}, "prompt or messages"),
+    ("model_generate", {"messages": "[]"}, "1 to 500 messages"),
+    ("model_generate", {"messages": '{"role": "user"}'}, "1 to 500 messages"),
+    ("model_generate", {"messages": '["Hello"]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "tool", "content": "x"}]'}, "system, user, assistant"),
+    ("model_generate", {"messages": '[{"role": "user", "content": " "}]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "user", "content": [1]}]'}, "Message 1"),
+    ("model_generate", {"messages": '[{"role": "assistant", "content": "x"}]'}, "one of the user"),
+    ("model_generate", {"messages": '[{"role": "user", "content": "\\ud800"}]'}, "surrogate"),
+    ("model_generate", {"messages": "[NaN]"}, "NaN"),
+    ("model_generate", {"prompt": "x" * 500_001}, "500,000"),
+    ("model_generate", {"prompt": "Hello", "pool": "nowhere"}, "nowhere"),
+    ("model_generate", {"prompt": "Hello", "pool": "summary"}, "summaries"),
+    ("model_generate", {"prompt": "Hello", "temperature": 3}, "0 to 2"),
+    ("model_generate", {"prompt": "Hello", "max_tokens": 0}, "1 to 1000000"),
+    ("model_generate", {"prompt": "Hello", "max_tokens": 1.5}, "whole number"),
+    ("model_generate", {"prompt": "Hello", "max_wait": -1}, "0 to 50"),
+    ("model_generate", {"prompt": "Hello", "json_schema": "[1]"}, "JSON object"),
+    ("model_generate", {"prompt": "Hello", "json_schema": '{"type": "planet"}'}, "not a JSON Schema"),
+    ("model_generate", {"prompt": "Hello", "json_schema": '{"type": "array"}'}, "object"),
+    ("model_fallback", {}, "prompt"),
+    ("model_fallback", {"prompt": "a\0b"}, "null character"),
+    ("model_fallback", {"prompt": "Hello", "system": "x" * 500_001}, "500,000"),
     ("list_capabilities", {"family": "planets"}, "functions"),
     ("list_capabilities", {"name": "nothing_like_it"}, "nothing_like_it"),
     ("diagnose", {"check": "weather"}, "identity"),
 ]
+
+CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]
+"""Every surface through stdio, every input once through the others."""
+EACH_CALL = pytest.mark.parametrize(("plugin", "surface"), CALLS, indirect=["plugin"])
+EACH_WAY = pytest.mark.parametrize("plugin", TRANSPORTS, indirect=True)
 
 
 @dataclass(frozen=True)
@@ -89,12 +135,13 @@ class Seen:
 
 
 @pytest.fixture
-def ask(plugin, credentials):
+def ask(plugin, credentials, model_handlers):
     def call(surface, tool, arguments, *, settings=None, workspace="main", using=None):
         declared = plugin.declaration.tool(tool)
+        plugin.workspace(workspace).handlers.update(model_handlers)
         reply = plugin.invoke_tool(
             tool,
-            prepare(surface, declared, arguments, settings),
+            prepare(surface, declared, arguments, {**SETTINGS.get(tool, {}), **(settings or {})}),
             workspace=workspace,
             sender=sender_for(surface, app=f"{workspace}-app"),
             credentials=credentials if using is None else using,
@@ -114,7 +161,7 @@ def assert_safe(text):
         assert leak not in text
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize("tool", RIGHT)
 def test_right_input_is_answered(ask, surface, tool):
     seen = ask(surface, tool, RIGHT[tool])
@@ -124,6 +171,7 @@ def test_right_input_is_answered(ask, surface, tool):
     assert_safe(seen.text)
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_a_workflow_gets_exactly_the_declared_variables(ask, plugin, tool):
     seen = ask("workflow", tool, RIGHT[tool])
@@ -134,6 +182,7 @@ def test_a_workflow_gets_exactly_the_declared_variables(ask, plugin, tool):
     assert seen.variables["meta"]["request_id"]
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_agents_are_spared_the_large_variables(ask, tool):
     in_workflow, in_agent = (ask(surface, tool, RIGHT[tool]) for surface in ("workflow", "agent-chat"))
@@ -141,7 +190,7 @@ def test_agents_are_spared_the_large_variables(ask, tool):
     assert {"ok", "error", "source", "meta"} <= set(in_agent.variables) <= set(in_workflow.variables)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize(
     ("tool", "arguments", "taught"), WRONG, ids=[f"{tool}-{number}" for number, (tool, *_) in enumerate(WRONG)]
 )
@@ -153,7 +202,7 @@ def test_wrong_input_teaches_an_agent_and_fails_a_node(ask, surface, tool, argum
     assert_safe(seen.text)
 
 
-@pytest.mark.parametrize("surface", ["agent-chat", "agent-node"])
+@pytest.mark.parametrize(("plugin", "surface"), [call for call in CALLS if call[1] != "workflow"], indirect=["plugin"])
 @pytest.mark.parametrize("tool", RIGHT)
 def test_a_parameter_that_a_model_invents_is_named(ask, surface, tool):
     seen = ask(surface, tool, {**RIGHT[tool], "colour": "red", "\ud800": 1})
@@ -170,6 +219,7 @@ def test_a_number_that_dify_cannot_cast_never_reaches_the_plugin(plugin, tool):
             prepare("workflow", plugin.declaration.tool(tool), {**RIGHT[tool], name: "abc"})
 
 
+@EACH_WAY
 @pytest.mark.parametrize("tool", RIGHT)
 def test_on_error_overrides_what_the_surface_would_do(ask, plugin, tool):
     wrong = next(arguments for name, arguments, _ in WRONG if name == tool)
@@ -183,7 +233,7 @@ def test_on_error_overrides_what_the_surface_would_do(ask, plugin, tool):
     assert_safe(failed.text)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize("kind", ["truncated", "html", "huge", "nan", "surrogate", "empty", "raises"])
 def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, kind):
     seen = ask(surface, "function_call", {"function": "garbage", "arguments": json.dumps({"kind": kind})})
@@ -192,18 +242,48 @@ def test_a_function_that_answers_garbage_never_breaks_the_plugin(ask, surface, k
         assert seen.failed
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog, surface):
     token = "".join(reversed("the-bearer-of-this-test"))
     function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
-    using = {"catalog": json.dumps({**catalog, "functions": {"garbage": function}}), "secrets": json.dumps({"token": token})}
+    functions = {**catalog["functions"], "garbage": function}
+    using = {"catalog": json.dumps({**catalog, "functions": functions}), "secrets": json.dumps({"token": token})}
     seen = ask(surface, "function_call", {"function": "garbage", "arguments": '{"kind": "echo"}'}, workspace="echo", using=using)
     assert not seen.failed, seen.text
     assert "[secret]" in seen.text
     assert token not in seen.text + json.dumps(seen.variables)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+def test_a_secret_that_the_end_of_the_text_would_tear_does_not_get_out_in_part(ask, catalog):
+    token = "".join(reversed("the-bearer-of-this-test"))
+    function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
+    only = {**catalog, "functions": {"garbage": function}, "models": {"pools": {}}}
+    using = {"catalog": json.dumps(only), "secrets": json.dumps({"token": token})}
+    for before in range(0, 30, 3):
+        asking = {"function": "garbage", "arguments": json.dumps({"kind": f"echo after {before}"})}
+        seen = ask("agent-chat", "function_call", asking, workspace="torn", using=using)
+        assert not seen.failed, seen.text
+        assert token[:4] not in seen.text
+
+
+@pytest.mark.parametrize("user", ["u", "us", "use"])
+def test_a_function_that_answers_our_basic_credentials_does_not_get_the_password_out(ask, catalog, user):
+    password = "".join(reversed("the-password-of-this-test"))
+    basic = {"basic": {"username": user, "password": "${secret:password}"}}
+    function = {**catalog["functions"]["garbage"], "auth": basic}
+    using = {
+        "catalog": json.dumps({**catalog, "functions": {"garbage": function}, "models": {"pools": {}}}),
+        "secrets": json.dumps({"password": password}),
+    }
+    asking = {"function": "garbage", "arguments": '{"kind": "echo"}'}
+    seen = ask("agent-chat", "function_call", asking, workspace=f"basic-{user}", using=using)
+    assert not seen.failed, seen.text
+    shown = seen.text + json.dumps(seen.variables)
+    assert "[secret]" in shown
+    assert b64encode(f"{user}:{password}".encode()).decode()[4:16] not in shown
+
+
+@EACH_CALL
 @pytest.mark.parametrize("tool", [name for name in RIGHT if name != "diagnose"])
 @pytest.mark.parametrize(
     ("broken", "taught"),
@@ -221,6 +301,7 @@ def test_a_broken_catalog_is_answered_by_what_is_wrong_with_it(ask, surface, too
     assert_safe(seen.text)
 
 
+@EACH_WAY
 def test_diagnose_shows_a_broken_catalog_whole(ask):
     broken = {"version": 1, "functionz": {}, "crm": {"main": {"kind": "embeded"}}}
     seen = ask("workflow", "diagnose", {}, workspace="broken", using={"catalog": json.dumps(broken)})
@@ -229,6 +310,7 @@ def test_diagnose_shows_a_broken_catalog_whole(ask):
     assert "embeded" in seen.text
 
 
+@EACH_WAY
 def test_a_catalog_that_breaks_later_leaves_the_last_good_one_in_force(ask):
     assert not ask("workflow", "function_call", RIGHT["function_call"], workspace="careless").failed
     seen = ask("workflow", "function_call", RIGHT["function_call"], workspace="careless", using={"catalog": "{"})
@@ -236,7 +318,7 @@ def test_a_catalog_that_breaks_later_leaves_the_last_good_one_in_force(ask):
     assert "last good" in seen.variables["meta"]["catalog_status"]
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@EACH_CALL
 @pytest.mark.parametrize(
     ("wrong", "taught"),
     [
@@ -253,6 +335,7 @@ def test_wrong_credentials_name_the_setting(ask, surface, wrong, taught):
     assert_safe(seen.text)
 
 
+@EACH_WAY
 def test_the_provider_form_checks_every_setting(plugin, credentials):
     assert plugin.validate_credentials({}).error is None
     assert plugin.validate_credentials(credentials).error is None
@@ -263,6 +346,7 @@ def test_the_provider_form_checks_every_setting(plugin, credentials):
         assert_safe(error.message)
 
 
+@EACH_WAY
 def test_an_empty_install_answers_from_the_sample_and_says_how_to_add_a_function(ask):
     looked_up = ask("workflow", "crm_lookup", RIGHT["crm_lookup"], workspace="fresh", using={})
     assert looked_up.variables["source"] == "sample"
@@ -271,6 +355,7 @@ def test_an_empty_install_answers_from_the_sample_and_says_how_to_add_a_function
     assert "functions:" in called.text
 
 
+@EACH_WAY
 def test_the_plugin_is_up_after_all_that(ask, plugin):
     assert not ask("workflow", "crm_lookup", RIGHT["crm_lookup"]).failed
     assert plugin.violations == ()

@@ -52,7 +52,7 @@ def counting(catalog):
     def sections(**added):
         function = {**catalog["functions"]["count"], **added}
         roles = {"member": {"allow": ["*"], "functions": ["count"], "crm": {"sources": ["*"]}}}
-        return {"functions": {"count": function}, "roles": roles}
+        return {"functions": {**catalog["functions"], "count": function}, "roles": roles}
 
     return sections
 

@@ -29,7 +29,9 @@ def make_call(arguments=None, *, operation=LOOKUP, clock=None, **changes) -> Cal
     return Call(
         operation=operation,
         arguments={"query": "ana"} if arguments is None else arguments,
-        origin=Origin(workspace=Workspace("w1", bytes(32)), **{"surface": "workflow", "app_id": "app", "user_id": "u1"} | origin),
+        origin=Origin(
+            **{"workspace": Workspace("w1", bytes(32)), "surface": "workflow", "app_id": "app", "user_id": "u1"} | origin
+        ),
         deadlines=Deadlines.start(clock or FakeClock()),
         record=Record(request_id="r1", started=0.0),
         host=FakeHost(),

@@ -82,7 +82,7 @@ class Store:
     def find(self, text=None, *, workspace="w1", entities=ENTITIES, filters=None, hidden=(), **more) -> Found:
         conditions, entities = parse_filters(filters or {}, entities, frozenset(hidden))
         lookup = Lookup(
-            workspace=Workspace(workspace, bytes(32)),
+            call=make_call(origin_workspace=Workspace(workspace, bytes(32))),
             query=Query(text) if text is not None else None,
             entities=entities,
             conditions=conditions,
@@ -100,6 +100,8 @@ class FakeSource:
     """A source that gives its records in order, or fails."""
 
     kind = "fake"
+    local = False
+    fresh_for = 0.0
 
     def __init__(self, *records: CrmRecord, version="1", failure: Failure | None = None, rivals=0) -> None:
         self.records = records

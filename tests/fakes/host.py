@@ -23,11 +23,27 @@ class FakeStorage:
         self.values[key] = value
 
 
+class FakeModels:
+    """`core.host.LanguageModels` over pieces by the model's name; a `Failure` among them is raised where it stands."""
+
+    def __init__(self, **pieces) -> None:
+        self.pieces = pieces
+        self.asked: list[tuple] = []
+
+    def generate(self, model, messages, pace):
+        self.asked.append((model, tuple(messages)))
+        for piece in self.pieces[model.name]:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
 class FakeHost:
     """`core.host.Host`."""
 
-    def __init__(self, storage: FakeStorage | None = None) -> None:
+    def __init__(self, storage: FakeStorage | None = None, llm: FakeModels | None = None) -> None:
         self.storage = storage or FakeStorage()
+        self.llm = llm or FakeModels()
 
 
 class SdkStorage:

@@ -1,6 +1,7 @@
 """A small real HTTP server that speaks OpenAI's chat and embedding API and plays a scripted conversation."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"model": "scripted", "choices": [choice], "usage": usage})
             return
         self._start(200, "text/event-stream")
-        for word in message["content"].split(" "):
+        for word in re.findall(r"\S+\s*|\s+", message["content"]):
             self._event({"model": "scripted", "choices": [{"index": 0, "delta": {"content": word}}]})
         self._event({"model": "scripted", "choices": [], "usage": usage})
         self.wfile.write(b"data: [DONE]\n\n")

@@ -2,13 +2,16 @@
 
 import base64
 import json
+import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
 from tests.host.conftest import PROBE
 from workbench import cli
+from workbench.host import TRANSPORTS
 
 PROBE_OPTION = ["--plugin", str(PROBE)]
 
@@ -57,6 +60,26 @@ def test_a_call_in_an_agent_node_names_no_app(run):
     assert '"app_id": null' in shown
 
 
+def test_endpoints_are_served_until_they_are_interrupted():
+    """With the real plugin: the probe has no endpoints."""
+    command = [sys.executable, "-m", "workbench", "endpoint", "serve", "--port", "0", "--temporary"]
+    with subprocess.Popen(command, cwd=cli.PROJECT, stdout=subprocess.PIPE, text=True) as serving:
+        address, authorization = (serving.stdout.readline().strip() for _ in range(2))
+        name, _, value = authorization.partition(": ")
+        ask = urllib.request.Request(
+            address,
+            data=b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
+            headers={"Content-Type": "application/json", name: value},
+        )
+        try:
+            with urllib.request.urlopen(ask, timeout=60) as answer:
+                tools = json.load(answer)["result"]["tools"]
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert "crm_lookup" in [tool["name"] for tool in tools]
+        assert serving.wait(30) == 0
+
+
 def test_a_failing_tool_fails_the_command(run):
     status, shown = run("call", "misbehave", "how=fail throttled", "--as", "workflow", *PROBE_OPTION)
     assert (status, "slow down" in shown) == (1, True)
@@ -70,6 +93,14 @@ def test_a_broken_protocol_fails_the_command(run):
 def test_a_parameter_that_dify_refuses_never_reaches_the_plugin(run):
     status, shown = run("call", "answer", "count=abc", *PROBE_OPTION)
     assert (status, "invalid literal" in shown) == (1, True)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_tools_and_calls_go_through_each_way_to_start(run, transport):
+    status, shown = run("tools", "--through", transport, *PROBE_OPTION)
+    assert (status, f"started through {transport}" in shown, "set by the builder" in shown) == (0, True, True), shown
+    status, shown = run("call", "answer", "word=tree", "--through", transport, *PROBE_OPTION)
+    assert (status, "word: tree" in shown) == (0, True), shown
 
 
 def test_storage_is_kept_between_calls_by_workspace(run):

@@ -36,7 +36,7 @@ def test_the_operator_may_name_the_model(asked):
 
 def test_a_streamed_llm_call_arrives_in_pieces(asked):
     with serving([{"content": "one two three"}]) as server:
-        assert asked(server, "llm stream").text == "one|two|three|"
+        assert asked(server, "llm stream").text == "one |two |three|"
 
 
 def test_embeddings_come_back_in_the_order_of_the_texts(asked):

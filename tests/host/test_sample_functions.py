@@ -15,7 +15,8 @@ FACTS = {"open_tickets": 3, "days_since_last_activity": 45, "open_deal_value": 2
 
 @pytest.fixture(scope="module")
 def addresses() -> Iterator[dict[str, str]]:
-    with serving([Function(SAMPLES / name) for name in ("churn_score", "exchange_rates", "policy_search")]) as running:
+    names = ("churn_score", "exchange_rates", "policy_search", "summarise")
+    with serving([Function(SAMPLES / name) for name in names]) as running:
         yield {function.name: function.url for function in running}
 
 
@@ -179,3 +180,52 @@ def test_a_function_that_does_not_start_is_told_with_what_it_wrote(tmp_path):
     (folder / "main.py").write_text("raise RuntimeError('no such luck')\n")
     with pytest.raises(FunctionNotStarted, match="no such luck"), serving([Function(folder)]):
         pass
+
+
+TEXT = (
+    "Aurora signed the contract in March. The weather was fine. The contract of Aurora covers support and hosting."
+    " Somebody bought flowers. Support for Aurora is paid until the contract ends."
+)
+
+
+@pytest.fixture
+def summarise(addresses):
+    return lambda body: httpx.post(addresses["summarise"], json=body)
+
+
+def a_prompt(text, **more):
+    return {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}], **more}
+
+
+def test_a_summary_keeps_the_sentences_that_say_most_in_their_order(summarise):
+    answer = summarise(a_prompt(TEXT)).json()
+    content = answer["choices"][0]["message"]["content"]
+    assert content.startswith("Aurora signed")
+    assert "weather" not in content
+    assert "flowers" not in content
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    assert answer["usage"]["total_tokens"] == answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"]
+
+
+def test_a_summary_keeps_to_max_tokens_and_says_that_it_was_cut(summarise):
+    answer = summarise(a_prompt(TEXT, max_tokens=12)).json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] <= 12
+
+
+def test_chinese_is_summarised_by_its_own_sentences(summarise):
+    text = "合同由极光公司签署。天气很好。极光公司的合同包括支持。有人买了花。极光公司的支持到合同结束为止。"
+    content = summarise(a_prompt(text)).json()["choices"][0]["message"]["content"]
+    assert "极光公司的合同包括支持。" in content
+    assert "天气很好" not in content
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"messages": []}, {"messages": [1]}, a_prompt(" "), {"messages": "x"}])
+def test_what_is_no_conversation_is_refused_with_what_would_be_right(summarise, body):
+    answer = summarise(body)
+    assert answer.status_code == 400
+    assert "messages" in answer.json()["error"]["message"]
+
+
+def test_a_text_that_is_too_long_is_refused(summarise):
+    assert summarise(a_prompt("word " * 50_000)).status_code == 413

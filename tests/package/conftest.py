@@ -1,42 +1,52 @@
-"""The package, built once, and unpacked once."""
+"""The package, written once and unpacked once, as `make package` does it."""
 
 import subprocess
-import zipfile
 
 import pytest
-import yaml
 
-from tests.package.packing import ROOT, pack
-
-
-@pytest.fixture(scope="session")
-def package(tmp_path_factory):
-    return pack(tmp_path_factory.mktemp("package") / "faas_toolkit.difypkg")
+from workbench.package import packing, start
+from workbench.package.contents import Package
 
 
 @pytest.fixture(scope="session")
-def unpacked(package, tmp_path_factory):
-    """The package as a plugin's working directory below a daemon's, so that nothing of the repository can be imported."""
-    folder = tmp_path_factory.mktemp("cwd") / "faas-toolkit" / "faas_toolkit-0.1.0@test"
-    with zipfile.ZipFile(package) as archive:
-        archive.extractall(folder)
-    return folder
+def package_file(tmp_path_factory):
+    return packing.write_package(tmp_path_factory.mktemp("package") / "faas_toolkit.difypkg", packing.read_files())
 
 
 @pytest.fixture(scope="session")
-def manifest():
-    return yaml.safe_load((ROOT / "manifest.yaml").read_text(encoding="utf-8"))
+def package(package_file):
+    return Package.open(package_file)
 
 
 @pytest.fixture(scope="session")
-def provider(manifest):
-    (path,) = manifest["plugins"]["tools"]
-    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+def unpacked(package_file):
+    with start.unpacked(package_file) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
-def tools(provider):
-    return {path: yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in provider["tools"]}
+def manifest(package):
+    return package.manifest
+
+
+@pytest.fixture(scope="session")
+def provider(package):
+    return package.provider
+
+
+@pytest.fixture(scope="session")
+def tools(package):
+    return package.tools
+
+
+@pytest.fixture(scope="session")
+def endpoint_group(package):
+    return package.group
+
+
+@pytest.fixture(scope="session")
+def endpoints(package):
+    return package.endpoints
 
 
 @pytest.fixture

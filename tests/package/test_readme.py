@@ -2,7 +2,7 @@
 
 import re
 
-from tests.package.packing import ROOT
+from tests.rules.tree import ROOT
 from workbench import catalog_file
 
 COMES_LATER = frozenset(["gateway", "endpoints"])

@@ -2,12 +2,9 @@
 
 import json
 import os
-import select
-import socket
 import sys
-import time
-import urllib.error
-import urllib.request
+
+from workbench.package import start
 
 TOOLS = [
     "crm_lookup",
@@ -17,6 +14,8 @@ TOOLS = [
     "knowledge_remove",
     "knowledge_search",
     "list_capabilities",
+    "model_fallback",
+    "model_generate",
 ]
 
 
@@ -24,34 +23,20 @@ def environment(home, **settings):
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "FAAS_TOOLKIT_", "INSTALL_METHOD"))
     }
-    return {**kept, "HOME": str(home), "PYTHONUNBUFFERED": "1", **settings}
+    return {**kept, "HOME": str(home), **settings}
 
 
-def lines_of(pipe, seconds):
-    """Lines as they come, until the time is up."""
-    end, buffer = time.monotonic() + seconds, b""
-    while (left := end - time.monotonic()) > 0:
-        if select.select([pipe], [], [], left)[0]:
-            chunk = os.read(pipe.fileno(), 65_536)
-            if not chunk:
-                return
-            buffer += chunk
-            *whole, buffer = buffer.split(b"\n")
-            yield from (line for line in whole if line.strip())
+def test_it_serves_within_twenty_seconds_over_stdio_and_in_serverless_mode(unpacked):
+    assert [str(problem) for problem in start.starts(unpacked)] == []
 
 
-def test_it_registers_every_tool_and_beats_over_stdio(unpacked, process, tmp_path):
-    child = process([sys.executable, "-m", "main"], cwd=unpacked, env=environment(tmp_path, INSTALL_METHOD="local"))
-    messages = []
-    for line in lines_of(child.stdout, 20):
-        messages.append(json.loads(line))  # stdout is the wire: anything that is not JSON is a defect
-        if messages[-1].get("event") == "heartbeat":
-            break
-    else:
-        child.kill()
-        raise AssertionError(f"no heartbeat: {child.communicate()[1].decode()[-2000:]}")
-    assert messages[0]["name"] == "faas_toolkit"
-    assert {m.get("event") for m in messages[1:]} <= {"log", "heartbeat"}
+def test_a_package_that_does_not_start_is_reported_both_ways_with_what_it_wrote(unpacked, tmp_path):
+    for name in ("manifest.yaml", "provider", "tools"):
+        (tmp_path / name).symlink_to(unpacked / name)
+    (tmp_path / "main.py").write_text("raise RuntimeError('no such luck')\n")
+    problems = list(start.starts(tmp_path))
+    assert [problem.place for problem in problems] == ["stdio", "serverless"]
+    assert all("no such luck" in problem.text for problem in problems)
 
 
 def test_the_sdk_loads_every_class_and_reads_yaml_with_the_c_parser(unpacked, process, tmp_path):
@@ -79,28 +64,3 @@ def test_the_c_parser_reads_our_yaml_as_the_python_one_does(unpacked):
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert yaml.load(text, yaml.CSafeLoader) == yaml.load(text, yaml.loader.SafeLoader), path
-
-
-def test_it_serves_within_twenty_seconds_in_serverless_mode(unpacked, process, tmp_path):
-    """The marketplace waits 20 s for the words "Serving Flask app" and an HTTP answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {"INSTALL_METHOD": "serverless", "SERVERLESS_HOST": "127.0.0.1", "SERVERLESS_PORT": str(port)}
-    child = process([sys.executable, "-m", "main"], cwd=unpacked, env=environment(tmp_path, **settings))
-    end = time.monotonic() + 20
-    assert any(b"Serving Flask app" in line for line in lines_of(child.stdout, end - time.monotonic()))
-    assert answer_within(f"http://127.0.0.1:{port}/health", end) in (200, 404)
-
-
-def answer_within(url, end):
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as response:
-                return response.status
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)

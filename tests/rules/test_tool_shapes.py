@@ -12,7 +12,7 @@ SHARED_PARAMETERS = frozenset(["identity_token", "on_error"])
 SHARED_VARIABLES = frozenset(["ok", "error", "source", "meta", "added"])
 
 TYPES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "select": "select", "list": "string"}
-TYPES |= {"object": "string", "value": "string", "file": "file", "files": "files"}
+TYPES |= {"object": "string", "value": "string", "file": "file", "files": "files", "model": "model-selector"}
 """A shape's types as Dify has them: objects and lists arrive as text (dify-daemon.md, list, 9)."""
 
 VARIABLE_TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", tuple: "array", dict: "object"}

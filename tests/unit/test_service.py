@@ -1,14 +1,20 @@
 """The life of runtimes: shared, leased, renewed, and the last good catalog."""
 
+import json
+import sqlite3
+from contextlib import closing
+
 import pytest
 
-from faas_toolkit.core.call import Origin, Workspace
-from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.catalog.address import max_age_of
+from faas_toolkit.core.call import ApiClient, Origin, Workspace
+from faas_toolkit.core.errors import Throttled, Unavailable
+from faas_toolkit.core.host import Generated
 from faas_toolkit.core.offload import InlineOffload
-from faas_toolkit.service import Request, Service, max_age_of
+from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, FakeModels
 
 GOOD = '{"version": 1, "audit": {"write": "fast"}}'
 OTHER = '{"version": 1, "audit": {"write": "fast"}, "limits": [{"of": "requests", "limit": 900, "per": "60s", "by": ["user"]}]}'
@@ -58,6 +64,23 @@ def test_a_broken_catalog_without_a_good_one_is_every_answer_but_diagnoses(ask):
     assert "error 1" in told.text
 
 
+def test_a_large_answer_gives_way_while_it_is_masked_and_redacted(process, ask, monkeypatch):
+    turns = []
+    monkeypatch.setattr(process.offload, "give_way", lambda: turns.append(1))
+    function = {"platform": "http", "target": {"url": "https://functions.example.com/"}, "describe": "word " * 40}
+    catalog = {
+        "version": 1,
+        "audit": {"write": "fast"},
+        "roles": {"member": {"allow": ["function.call"], "functions": ["*"]}},
+        "functions": {f"function_{number}": function for number in range(400)},
+    }
+    assert ask(json.dumps(catalog), operation="workspace.capabilities").failure is None
+    assert turns == []
+    reviewed = json.dumps({**catalog, "review": {"detect": ["email", "phone"]}})
+    assert ask(reviewed, operation="workspace.capabilities").failure is None
+    assert turns
+
+
 def test_the_last_good_catalog_stays_in_force_for_its_own_workspace_only(ask):
     good = ask(GOOD, operation="workspace.capabilities")
     after = ask("{", operation="workspace.capabilities")
@@ -104,6 +127,19 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
     assert len(service._kept) == 64
 
 
+def test_a_packaged_catalog_is_in_force_where_the_setting_is_empty_and_the_setting_wins(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text(OTHER)
+    assert ask("").meta["catalog"] == ask(OTHER).meta["catalog"] != ask(GOOD).meta["catalog"]
+    assert "package, " in ask("", check="catalog").text
+
+
+def test_a_packaged_catalog_that_lacks_its_secret_is_told_and_never_replaced_by_the_default(ask, tmp_path):
+    (tmp_path / "packaged_catalog.yaml").write_text('{"version": 1, "review": {"refuse": [{"words": "${secret:list}"}]}}')
+    refused = ask("", operation="workspace.capabilities")
+    assert "list" in refused.failure.message
+    assert ask(GOOD, workspace="b", operation="workspace.capabilities").failure is None
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -117,3 +153,118 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
 )
 def test_freshness_is_read_from_cache_control(header, seconds):
     assert max_age_of(header) == seconds
+
+
+FUNCTIONS = """{"version": 1, "audit": {"write": "fast"}, "review": {"detect": ["email"]},
+  "roles": {"member": {"allow": ["function.call"], "functions": ["score"]}, "guest": {}},
+  "functions": {
+    "score": {"platform": "http", "target": {"url": "https://f.example/s"}, "auth": {"bearer": "${secret:token}"},
+      "describe": "Ask ana@example.com; the token is the-token-of-this-test",
+      "arguments": {"type": "object", "properties": {"mail": {"type": "string", "examples": ["ana@example.com"]}}},
+      "result": {"type": "object", "properties": {"score": {"type": "number"}}}},
+    "hidden": {"platform": "http", "target": {"url": "https://f.example/h"}}}}"""
+
+
+@pytest.fixture
+def offered(service):
+    def call(role="member", catalog=FUNCTIONS):
+        client = ApiClient(name="agent", role=role)
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="gateway", client=client)
+        settings = RuntimeSettings(catalog=catalog, secrets=(("token", "the-token-of-this-test"),))
+        operation = operation_named("workspace.capabilities")
+        return service.offer(settings, Request(operation=operation, arguments={}, origin=origin, host=FakeHost()))
+
+    return call
+
+
+def test_what_is_offered_is_what_the_role_may_use_unmasked_and_without_secrets(offered):
+    offer = offered()
+    assert offer.operations == ("function.call", "workspace.capabilities", "workspace.diagnose")
+    (function,) = offer.functions
+    assert function.name == "score"
+    assert function.description == "Ask ana@example.com; the token is [secret]"
+    assert function.arguments["properties"]["mail"]["examples"] == ["ana@example.com"]
+    assert function.result == {"type": "object", "properties": {"score": {"type": "number"}}}
+
+
+def test_who_may_nothing_is_offered_what_everyone_may_ask(offered):
+    for role in ("guest", "gone"):
+        offer = offered(role)
+        assert (offer.operations, offer.functions) == (("workspace.capabilities", "workspace.diagnose"), ())
+
+
+def test_nothing_is_offered_from_a_broken_catalog(offered):
+    with pytest.raises(Unavailable, match="cannot be used"):
+        offered(catalog="{")
+
+
+def test_asking_what_is_offered_spends_the_caller_s_quota_and_is_written_down(offered, process):
+    limited = FUNCTIONS.replace("fast", "durable").replace(
+        '"version": 1,', '"version": 1, "limits": [{"of": "requests", "limit": 1, "per": "60s", "by": ["user"]}],'
+    )
+    offered(catalog=limited)
+    with pytest.raises(Throttled):
+        offered(catalog=limited)
+    with closing(sqlite3.connect(process.data_directory.path / "toolkit.sqlite")) as store:
+        rows = [json.loads(row) for (row,) in store.execute("SELECT content FROM audit_rows ORDER BY sequence")]
+    assert [(row["operation"], row["subject"], row["outcome"]) for row in rows] == [
+        ("workspace.capabilities", "client:agent", "ok"),
+        ("workspace.capabilities", "client:agent", "throttled"),
+    ]
+
+
+MODELS = """
+version: 1
+audit: {write: fast}
+roles: {member: {allow: [model.use]}}
+models: {pools: {chat: {deployments: [{name: house, kind: dify, provider: vendor/x/x, model: small}]}}}
+"""
+
+
+@pytest.fixture
+def stream(service):
+    def call(*pieces):
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id="u", app_id="app")
+        host = FakeHost(llm=FakeModels(small=list(pieces)))
+        request = Request(operation=operation_named("model.generate"), arguments={"prompt": "Hi"}, origin=origin, host=host)
+        return service.stream(RuntimeSettings(catalog=MODELS), request)
+
+    return call
+
+
+def leases(service):
+    return sum(kept.leases for kept in service._kept.values())
+
+
+def test_a_stream_is_handed_on_and_ends_with_an_outcome_that_holds_it_whole(stream, service):
+    *pieces, outcome = stream(Generated(text="I am"), Generated(text=" fine"))
+    assert pieces == ["I am", " fine"]
+    assert (outcome.text, outcome.variables["answer"], outcome.source) == ("I am fine", "I am fine", "chat.house")
+    assert leases(service) == 0
+
+
+def test_a_stream_that_breaks_off_ends_with_its_failure(stream, service):
+    *pieces, outcome = stream(Generated(text="I am"), Unavailable("It is away."))
+    assert pieces == ["I am"]
+    assert "incomplete" in outcome.failure.message
+    assert outcome.meta["attempts"][0]["outcome"] == "unavailable"
+    assert leases(service) == 0
+
+
+def test_the_runtime_is_leased_while_a_stream_runs_and_given_back_when_the_reader_stops(stream, service):
+    items = stream(Generated(text="I am"), Generated(text=" fine"))
+    assert next(items) == "I am"
+    assert leases(service) == 1
+    items.close()
+    assert leases(service) == 0
+
+
+def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process):
+    list(stream(Generated(text="I am"), Generated(finish_reason="stop", prompt_tokens=3, completion_tokens=2)))
+    (kept,) = service._kept.values()
+    kept.runtime._log.close()
+    rows = process.database.read(lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all())
+    assert [(row["operation"], row["outcome"]) for row in rows] == [("model.generate", "ok")]
+    content = json.loads(rows[0]["content"])
+    assert (content["usage"], content["tokens"]) == ({"tokens": 5}, {"prompt": 3, "completion": 2})
+    assert content["source"] == "chat.house"

@@ -33,10 +33,10 @@ class CrmCapability:
     Args:
         sources: by the name that the catalog gives them.
         outbound: the outbound chain.
-        targets: what the chain knows of each source; ids are `crm:<name>`.
+        targets: what the chain knows of each source, ids are `crm:<name>`; None: the source passes a gate of its own.
     """
 
-    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target]) -> None:
+    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target | None]) -> None:
         self._sources = sources
         self._outbound = outbound
         self._targets = targets
@@ -56,15 +56,17 @@ class CrmCapability:
         return _answer(question, replies)
 
     def traits(self, call: Call) -> Traits:
-        """A read, kept while no asked source counts a change; where one has no counter or cannot tell, it is not kept."""
+        """A read, kept while no asked source counts a change, and as long as each one without a counter allows."""
         try:
-            question = plan(call, tuple(self._sources))
-            versions = {name: self._sources[name].version(call.workspace) for name in question.names}
+            names = plan(call, tuple(self._sources)).names
+            versions = {name: self._sources[name].version(call.workspace) for name in names}
         except Failure:  # the call itself will say it, in full
             return Traits()
-        if None in versions.values():
-            return Traits()
-        return Traits(version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())))
+        return Traits(
+            version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())),
+            fresh_for=min((self._sources[name].fresh_for for name in names if versions[name] is None), default=None),
+            local=all(self._sources[name].local for name in names),
+        )
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The sources of this scope."""
@@ -85,13 +87,16 @@ class CrmCapability:
             yield from ask_each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> _Reply:
-        source, lookup = self._sources[name], question.lookup_of(name)
+        source, target, lookup = self._sources[name], self._targets[name], question.lookup_of(name)
 
         def send(deadline: Deadline) -> Found:
             return source.find(lookup, deadline)
 
         try:
-            found = self._outbound(Attempt(call=question.call, target=self._targets[name], send=send))
+            if target is None:
+                found = send(question.call.deadlines.first_content)
+            else:
+                found = self._outbound(Attempt(call=question.call, target=target, send=send))
         except (InvalidInput, Cancelled):
             raise
         except Failure as failure:

@@ -1,8 +1,10 @@
 """One source of the catalog's section `crm`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from faas_toolkit.net.config import StoreSection
+from pydantic import Field
+
+from faas_toolkit.net.config import Section, StoreSection
 
 
 class EmbeddedCrmConfig(StoreSection):
@@ -11,4 +13,11 @@ class EmbeddedCrmConfig(StoreSection):
     kind: Literal["embedded"]
 
 
-type CrmSourceConfig = EmbeddedCrmConfig
+class FunctionCrmConfig(Section):
+    """A function that serves customers: its limits, breaker, timeout and cache stand at the function."""
+
+    kind: Literal["function"]
+    function: str = Field(min_length=1, max_length=64)
+
+
+type CrmSourceConfig = Annotated[EmbeddedCrmConfig | FunctionCrmConfig, Field(discriminator="kind")]

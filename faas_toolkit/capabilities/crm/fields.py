@@ -5,6 +5,7 @@ A source maps its own names to these; filters, hidden fields, answers and texts 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 Entity = Literal["person", "company", "deal", "ticket", "activity"]
@@ -112,6 +113,7 @@ def field_of(entity: Entity, name: str) -> Field | None:
     return next((field for field in FIELDS[entity] if field.name == name), None)
 
 
+@lru_cache(maxsize=256)
 def visible_fields(entity: Entity, hidden: frozenset[str]) -> tuple[Field, ...]:
     """The fields of an entity without the hidden ones (`entity.field`)."""
     return tuple(field for field in FIELDS[entity] if f"{entity}.{field.name}" not in hidden)

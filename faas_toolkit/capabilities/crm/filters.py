@@ -16,6 +16,8 @@ OPERATORS: tuple[Operator, ...] = get_args(Operator)
 _ORDERED = frozenset({"money", "number", "date"})
 _MAX_CONDITIONS = 20
 _MAX_CHOICES = 100
+_MAX_CHARS = 500
+"""Of one value; stores take no pattern of any length (SQLite: 50,000 bytes), and no field holds more to compare with."""
 _EXAMPLE = 'Example: {"stage": "won", "amount": {"gte": 10000}, "close_date": {"lt": "2026-12-31"}}.'
 
 
@@ -36,6 +38,8 @@ def parse_filters(
     Raises:
         InvalidInput: an unknown field, operator or value; the text names what is valid.
     """
+    if not filters:
+        return (), entities
     if len(filters) > _MAX_CONDITIONS:
         raise InvalidInput(f"filters takes at most {_MAX_CONDITIONS} fields, got {len(filters)}.")
     filters = {str(name): asked for name, asked in filters.items()}
@@ -127,6 +131,10 @@ def _value(field: Field, value: object) -> object:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput(f"The filter on {field.name} must be a text, got {printable(value)!r}.", hint=_EXAMPLE)
     text = value.strip()
+    if len(text) > _MAX_CHARS:
+        raise InvalidInput(
+            f"The filter on {field.name} has {len(text):,} characters; at most {_MAX_CHARS} are taken.", hint=_EXAMPLE
+        )
     return _date(field, text) if field.type == "date" else text
 
 

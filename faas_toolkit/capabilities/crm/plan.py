@@ -56,7 +56,7 @@ def plan(call: Call, names: Sequence[str]) -> Question:
     asked: tuple[Entity, ...] = ENTITIES if arguments["entity"] == "any" else (cast("Entity", arguments["entity"]),)
     conditions, entities = parse_filters(filters, asked, call.scope.hidden)
     lookup = Lookup(
-        workspace=call.workspace,
+        call=call,
         query=Query(text) if text else None,
         entities=entities,
         conditions=tuple(_with_owner(condition, call.scope) for condition in conditions),

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
-from faas_toolkit.capabilities.crm.fields import Entity, Relation
+from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.filters import Condition
 from faas_toolkit.capabilities.crm.query import Query
-from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.deadline import Deadline
 
 
@@ -36,6 +36,18 @@ class Strength(IntEnum):
     """Is the record asked for."""
     LISTED = 8
     """There was no query; the filters chose it."""
+
+
+MATCHES: Mapping[Strength, str] = {
+    Strength.ID: "id",
+    Strength.KEY: "exact",
+    Strength.NAME: "name",
+    Strength.SOUND: "sounds like",
+    Strength.NAME_WORDS: "words of the name",
+    Strength.WORDS: "words",
+    Strength.NEAR: "similar",
+}
+"""How each strength is called in answers; a record that only the filters chose has no match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +83,8 @@ class CrmRecord:
 class Lookup:
     """One question to one source."""
 
-    workspace: Workspace
+    call: Call
+    """Which call this is, for sources that tell their target."""
     query: Query | None
     """None: list what the conditions choose."""
     entities: tuple[Entity, ...]
@@ -84,6 +97,11 @@ class Lookup:
     limit: int = 5
     related_limit: int = 10
     """Records given for each relation."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Whose records are meant."""
+        return self.call.workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +134,16 @@ class CrmSource(Protocol):
         """As the catalog names it, e.g. `embedded`."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """Whether it reads a file beside us, so that asking it is as cheap as asking a cache on the same disk."""
+        ...
+
+    @property
+    def fresh_for(self) -> float:
+        """Seconds that an answer may be kept where there is no change counter; 0: not at all."""
+        ...
+
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records, best first in a stable order, with what is related to them; raises a `Failure`."""
         ...
@@ -139,11 +167,17 @@ def cut(record: CrmRecord, hidden: frozenset[str]) -> CrmRecord:
             name: _cut_link(value, hidden) for name, value in record.values.items() if f"{record.entity}.{name}" not in hidden
         },
         related={
-            relation: replace(related, records=tuple(cut(each, hidden) for each in related.records))
+            relation: _cut_related(relation, related, hidden)
             for relation, related in record.related.items()
             if f"{record.entity}.{relation}" not in hidden
         },
     )
+
+
+def _cut_related(relation: Relation, related: Related, hidden: frozenset[str]) -> Related:
+    shows_open = f"{RELATED_ENTITY[relation]}.open" not in hidden
+    records = tuple(cut(each, hidden) for each in related.records)
+    return replace(related, records=records, open=related.open if shows_open else None)
 
 
 def _cut_link(value: object, hidden: frozenset[str]) -> object:

@@ -5,20 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY
-from faas_toolkit.capabilities.crm.port import CrmRecord, Strength
+from faas_toolkit.capabilities.crm.port import MATCHES, CrmRecord
 
 MAX_BYTES = 900_000
 """One variable may have 1 MB (tools.md §4); masks and what a function adds may still make it a little larger."""
-
-_MATCHES = {
-    Strength.ID: "id",
-    Strength.KEY: "exact",
-    Strength.NAME: "name",
-    Strength.SOUND: "sounds like",
-    Strength.NAME_WORDS: "words of the name",
-    Strength.WORDS: "words",
-    Strength.NEAR: "similar",
-}
 
 type Plain = dict[str, Any]
 
@@ -40,8 +30,8 @@ def plain(record: CrmRecord, source: str) -> Plain:
             counts[relation]["more"] = related.total > len(given)
     if counts:
         values["related"] = counts
-    if record.strength in _MATCHES:
-        values["match"] = _MATCHES[record.strength]
+    if record.strength in MATCHES:
+        values["match"] = MATCHES[record.strength]
     if record.url:
         values["url"] = record.url
     return {**values, "source": source}

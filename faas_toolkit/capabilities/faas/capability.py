@@ -57,6 +57,15 @@ class _Function:
             self._platform = self._open_platform(self.name, self.config)
         return self._platform
 
+    def require_result(self, data: object) -> None:
+        """Raises `BadResponse` where the answer does not fit the section's `result`."""
+        problems = self.result.problems(data)
+        if problems:
+            raise BadResponse(
+                f"{self.name!r} answered something that its `result` schema does not allow: {'; '.join(problems)}.",
+                hint="Its owner repairs the function, or the schema in the catalog.",
+            )
+
 
 class FunctionCapability:
     """Answers `function.call`, and calls functions for policies and other families.
@@ -107,7 +116,7 @@ class FunctionCapability:
             raise Blocked(f"Function {name!r} was not called: functions calling functions stand {MAX_DEPTH} deep already.")
         function = self._functions.get(name)
         if function is None:
-            raise NotFound(f"The catalog has no function {printable(name)!r}.", hint="An administrator checks `operations`.")
+            raise NotFound(f"The catalog has no function {printable(name)!r}.", hint="An administrator checks who names it.")
         return self._ask(function, payload, replace(call, depth=call.depth + 1), function.target).data
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
@@ -121,6 +130,7 @@ class FunctionCapability:
                 description=function.config.describe,
                 effects=function.config.effects,
                 arguments=function.config.arguments,
+                result=function.config.result,
             )
 
     def findings(self, call: Call) -> Iterator[Finding]:
@@ -175,12 +185,7 @@ class FunctionCapability:
                 effects=function.config.effects,
             )
         )
-        problems = function.result.problems(answered.data)
-        if problems:
-            raise BadResponse(
-                f"{function.name!r} answered something that its `result` schema does not allow: {'; '.join(problems)}.",
-                hint="Its owner repairs the function, or the schema in the catalog.",
-            )
+        function.require_result(answered.data)
         return answered
 
     def _message_id(self, function: _Function, call: Call) -> str:

@@ -37,6 +37,11 @@ def require_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def compile_object_schema(schema: Mapping[str, Any]) -> "CompiledSchema":
+    """The schema of an object, ready to be applied; raises ValueError that says what is wrong with it."""
+    return CompiledSchema(require_object_schema(require_usable_schema(dict(schema))))
+
+
 def _require_valid(validator_class: Any, schema: object) -> None:  # noqa: ANN401 - a class that the library makes
     from jsonschema import FormatChecker
     from jsonschema.exceptions import SchemaError

@@ -20,7 +20,7 @@ def write_example(schema: Mapping[str, Any]) -> str:
 
 
 def _example(schema: object, root: Mapping[str, Any], depth: int) -> object:
-    schema = _followed(schema, root)
+    schema = followed(schema, root)
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return {}
     for keyword in ("examples", "enum"):
@@ -60,7 +60,7 @@ def _type_of(schema: Mapping[str, Any]) -> str:
     return str(kind)
 
 
-def _followed(schema: object, root: Mapping[str, Any]) -> object:
+def followed(schema: object, root: Mapping[str, Any]) -> object:
     """What a reference such as `#/$defs/address` stands for; at most ten references long."""
     for _ in range(10):
         if not (isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str)):

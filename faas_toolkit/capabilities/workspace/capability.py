@@ -90,7 +90,8 @@ def _plain(entry: Entry) -> dict[str, object]:
 
 def _identity(call: Call) -> Iterator[Finding]:
     origin, caller = call.origin, call.caller
-    proof = "proved by an identity token" if caller.verified else "not proved (good for quotas only)"
+    shown = "a client's key" if caller.subject.startswith("client:") else "an identity token"
+    proof = f"proved by {shown}" if caller.verified else "not proved (good for quotas only)"
     yield Finding(check="identity", item="caller", status="ok", text=f"{caller.subject}, {proof}; surface {origin.surface}.")
     yield Finding(
         check="identity",

@@ -20,7 +20,30 @@ BROKEN = [
     ("version:\n", "version", 1, "not a version", "`version: 1`"),
     ("version: 1\nrolse: {}\n", "rolse", 2, "no such key", "`roles`"),
     ("version: 1\nnonsense: {}\n", "nonsense", 2, "no such key", "version, roles, crm"),
-    ("version: 1\nmodels: {pools: {}}\n", "models", 2, "does not serve `models` yet", "Leave"),
+    ("version: 1\nmodels: {pool: {}}\n", "models.pool", 2, "no such key", "`pools`"),
+    ("version: 1\nmodels: {pools: {p: {deployments: []}}}\n", "models.pools.p.deployments", 2, "too short", "1 item"),
+    (
+        "version: 1\nmodels: {pools: {p: {strategy: fastest, deployments: [{name: a, kind: dify, provider: p, model: m}]}}}\n",
+        "models.pools.p.strategy",
+        2,
+        "not served by this version yet",
+        "ordered",
+    ),
+    (
+        "version: 1\nmodels: {pools: {p: {deployments: [{name: a, kind: generate, url: 'https://m.example/'}]}}}\n",
+        "models.pools.p.deployments[0]",
+        2,
+        "generate",
+        "",
+    ),
+    (
+        "version: 1\nmodels: {pools: {p: {deployments: [{name: a, kind: function, function: nope}]}}}\n",
+        "models.pools.p.deployments[0].function",
+        2,
+        "no function nope",
+        "",
+    ),
+    ("version: 1\nroles: {m: {allow: [model.use], models: [chat]}}\n", "roles.m.models[0]", 2, "no pool of models chat", ""),
     ("version: 1\nknowledge:\n", "knowledge", 2, "empty", "`knowledge: {}`"),
     ("version: 1\nknowledge: {a: {}}\n", "knowledge.a", 2, "does not say its `kind`", "embedded"),
     ("version: 1\nknowledge: {a: {kind: embeded}}\n", "knowledge.a", 2, 'no kind "embeded"', "embedded"),
@@ -94,8 +117,8 @@ BROKEN = [
     ('version: 1\nroles: {"a role": {}}\n', 'roles."a role"', 2, "not a name", "score_customer"),
     ("version: 1\nroles: {m: 5}\n", "roles.m", 2, "keys with values belong here, not 5", "{allow: …}"),
     # crm
-    ("version: 1\ncrm: {main: {kind: embeded}}\n", "crm.main.kind", 2, '"embeded"', ""),
-    ("version: 1\ncrm: {main: {}}\n", "crm.main.kind", 2, "missing", "`kind: …`"),
+    ("version: 1\ncrm: {main: {kind: embeded}}\n", "crm.main", 2, '"embeded"', ""),
+    ("version: 1\ncrm: {main: {}}\n", "crm.main", 2, "`kind`", "`kind: …`"),
     # functions
     ("version: 1\nfunctions: {f: {}}\n", "functions.f", 2, "`platform`", "http, aws_lambda"),
     ("version: 1\nfunctions: {f: {platform: htp}}\n", "functions.f", 2, 'no platform "htp"', "Did you mean http?"),
@@ -194,7 +217,13 @@ BROKEN = [
     ("version: 1\nlimits: [{limit: 5, per: 60s, by: []}]\n", "limits[0].by", 2, "too short", "1 item"),
     ("version: 1\nlimits: [{limit: 5, per: 60s, by: [usr]}]\n", "limits[0].by[0]", 2, '"usr"', "Did you mean user?"),
     ("version: 1\nlimits: [{limit: 5, per: 60s, by: [user, user]}]\n", "limits[0]", 2, "twice", ""),
-    ("version: 1\nlimits: [{limit: 5, per: 60s, by: [model]}]\n", "limits[0].by[0]", 2, "no models in this version yet", "user"),
+    (
+        "version: 1\nlimits: [{limit: 5, per: 60s, by: [model]}]\n",
+        "limits[0].by[0]",
+        2,
+        "quotas by model are not served by this version yet",
+        "user",
+    ),
     # network and audit
     ("version: 1\nnetwork: {allow: [10.0.0.0/99]}\n", "network.allow[0]", 2, "10.2.0.0/16", ""),
     ("version: 1\nnetwork: {allow: 10.0.0.0/8}\n", "network.allow", 2, "a list belongs here", ""),
@@ -239,7 +268,7 @@ def test_a_single_mistake_is_told_once(findings, text):
 def test_all_mistakes_come_at_once(findings):
     text = (
         "version: 1\nrolse: {}\nlimits: [{limit: 0, per: 5h, by: [me]}]\nreview: {detect: [ssn]}\n"
-        "operations: {a: {before: b}}\nmodels: {}\n"
+        "operations: {a: {before: b}}\nalerts: []\n"
     )
     assert [finding.path for finding in findings(text)] == [
         "rolse",
@@ -248,7 +277,7 @@ def test_all_mistakes_come_at_once(findings):
         "review.detect[0]",
         "operations.a",
         "operations.a.before",
-        "models",
+        "alerts",
     ]
 
 

@@ -16,12 +16,14 @@ SECRETS = {
     "archive_webhook": WEBHOOK,
     "aws_id": "an-access-key-id",
     "aws_key": "the-secret-access-key",
+    "model_key": "a-key-of-the-models",
     "blocked_words": "word one, word two",
 }
 
 
 def test_there_are_four():
-    assert [path.name for path in EXAMPLES] == ["governance.yaml", "knowledge.yaml", "lambda.yaml", "webhooks.yaml"]
+    names = ["governance.yaml", "knowledge.yaml", "lambda.yaml", "models.yaml", "webhooks.yaml"]
+    assert [path.name for path in EXAMPLES] == names
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

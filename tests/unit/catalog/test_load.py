@@ -42,7 +42,7 @@ def test_the_whole_document_becomes_typed(load, good):
 def test_an_empty_setting_is_the_shipped_default(load, text):
     catalog = load(text).catalog
     assert list(catalog.roles) == ["member"]
-    assert catalog.roles["member"].allow == ("crm.read", "knowledge.read", "function.call")
+    assert catalog.roles["member"].allow == ("crm.read", "knowledge.read", "function.call", "model.use")
     assert catalog.roles["member"].names("crm") == ("*",)
     assert catalog.crm["main"].kind == "embedded"
     assert catalog.knowledge["handbook"].sample is True
@@ -51,7 +51,7 @@ def test_an_empty_setting_is_the_shipped_default(load, text):
 
 def test_the_shipped_default_lets_nothing_be_written_and_names_no_function(load):
     roles = load("").catalog.roles.values()
-    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "knowledge.read", "function.call"}
+    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "knowledge.read", "function.call", "model.use"}
     assert all(role.names("functions") == () for role in roles)
 
 
@@ -216,8 +216,8 @@ def test_names_that_are_not_listed_are_denied_unless_all_is_allowed(load):
     roles = load(
         "{version: 1, roles: {m: {allow: [crm.read, function.call]}, a: {allow: ['*']}, n: {allow: ['*'], functions: []}}}"
     ).catalog.roles
-    assert roles["m"].sources() == {"crm": (), "knowledge": (), "functions": ()}
-    assert roles["a"].sources() == {"crm": ("*",), "knowledge": ("*",), "functions": ("*",)}
+    assert roles["m"].sources() == {"crm": (), "knowledge": (), "functions": (), "models": ("*",)}
+    assert roles["a"].sources() == {"crm": ("*",), "knowledge": ("*",), "functions": ("*",), "models": ("*",)}
     assert roles["n"].names("functions") == ()
 
 

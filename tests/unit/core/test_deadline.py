@@ -5,7 +5,7 @@ import time
 import pytest
 
 from faas_toolkit.core.clock import SystemClock
-from faas_toolkit.core.deadline import FIRST_CONTENT_SECONDS, IDLE_SECONDS, TOTAL_SECONDS, Deadline, Deadlines
+from faas_toolkit.core.deadline import FIRST_CONTENT_SECONDS, IDLE_SECONDS, TOTAL_SECONDS, Deadline, Deadlines, StreamPace
 from faas_toolkit.core.errors import TimeoutUnknown, Unavailable
 from faas_toolkit.core.offload import POOL_SIZES, InlineOffload
 from tests.fakes.clock import FakeClock
@@ -71,3 +71,32 @@ def test_work_done_in_place_answers_and_raises_in_place():
     assert done == [1]
     with pytest.raises(KeyError):
         offload.run("parse", lambda: {}["x"])
+
+
+def a_pace(clock, *, first=10.0, total=100.0, idle=5.0):
+    first_content = Deadline.after(clock, first)
+    return StreamPace(first_content, Deadlines(first_content, Deadline.after(clock, total), idle))
+
+
+def test_until_the_first_content_time_only_shrinks(clock):
+    pace = a_pace(clock)
+    clock.advance(4)
+    assert pace.remaining() == 6
+    clock.advance(7)
+    assert pace.remaining() == 0
+
+
+def test_once_content_flows_each_piece_has_the_idle_time_within_the_total(clock):
+    pace = a_pace(clock)
+    pace.flow()
+    clock.advance(50)
+    assert pace.remaining() == 5
+    clock.advance(47)
+    assert pace.remaining() == 3
+
+
+def test_after_the_last_content_little_is_waited(clock):
+    pace = a_pace(clock)
+    pace.flow()
+    pace.wind_down(0.1)
+    assert pace.remaining() == 0.1

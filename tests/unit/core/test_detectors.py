@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faas_toolkit.core.detectors import find_emails, find_phones
+from faas_toolkit.core.detectors import find_emails, find_phones, holds_number
 
 EMAILS = [
     ("write to zhang.wei@example.com today", ["zhang.wei@example.com"]),
@@ -40,13 +40,23 @@ EMAILS = [
     ("name@sub.domain.example.museum", ["name@sub.domain.example.museum"]),
     ("이메일:kim@example.com입니다", ["kim@example.com"]),
     ("ติดต่อuser@example.comได้", ["user@example.com"]),
+    ("zhang.wei＠example.com", ["zhang.wei＠example.com"]),
+    ("ｚｈａｎｇ＠ｅｘａｍｐｌｅ．ｃｏｍ", ["ｚｈａｎｇ＠ｅｘａｍｐｌｅ．ｃｏｍ"]),
+    ("邮箱：张三＠例子．中国。", ["张三＠例子．中国"]),
+    ("ana﹫example.com", ["ana﹫example.com"]),
+    ("?to=ana%40example.com&x=1", ["ana%40example.com"]),
+    ("https://x.example/?next=%2Fa%3Fto%3Dana%2540example.com", ["2Fa%3Fto%3Dana%2540example.com"]),
+    ("ana%2Bcrm%40example.com%20", ["ana%2Bcrm%40example.com"]),
+    ("ana&#64;example.com or bob&#x40;example.com", ["ana&#64;example.com", "bob&#x40;example.com"]),
+    (r'{"to": "ana\u0040example.com"}', [r"ana\u0040example.com"]),
 ]
 
 NOT_EMAILS = [
     "", "@", "@@", "a@", "@b.com", "user@localhost", "a@b", "a@b.c", "foo@1.2.3", "npm install @scope/package", "@mention hello",
     "lodash@4.17.21", "price @ 3.50", "root@10.0.0.1", "a@example.c0m", "a @ example.com", "@@example.com",
     "ssh host@", "x@.com", "x@-.com", "person:42", "decorator @app.route", "a@b..com", "=@=.com", "meet @ 10.30 am", "@例子.中国",
-    "C@T", "user＠example", "vim@9.1", "image@sha256:0f3a",
+    "C@T", "user＠example", "%40", "100%40", "%40example.com", "5%4012.50", "a%40b", "a&#64;b", "价格＠３．５０",
+    "vim@9.1", "image@sha256:0f3a",
 ]  # fmt: skip
 
 PHONES = [
@@ -57,6 +67,9 @@ PHONES = [
     ("+1 (415) 555-0132", ["+1 (415) 555-0132"]),
     ("+14155550132.", ["+14155550132"]),
     ("+44 20 7946 0958", ["+44 20 7946 0958"]),
+    ("?tel=%2B8613812345678&", ["8613812345678"]),
+    ('{"homePhone":4155550132}', ["4155550132"]),
+    ('{"phones":[4155550132]}', ["4155550132"]),
     ("+44 (0)20 7946 0958", ["+44 (0)20 7946 0958"]),
     ("+55 11 98765-4321", ["+55 11 98765-4321"]),
     ("+55 (11) 98765-4321", ["+55 (11) 98765-4321"]),
@@ -172,6 +185,27 @@ def test_a_field_that_holds_a_phone_number_holds_it_in_any_form(key):
     assert [found.text for found in find_phones("4155550132", key)] == ["4155550132"]
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["phone", "Phone", "phones", "mobile", "mobilePhone", "HomePhone", "work_phone", "phone_number", "phoneNumber", "tel",
+     "tel_no", "fax", "phone1", "phone_2", "phone-home", "cell", "whatsapp", "telefone",
+     "电话", "手机号码", "携帯番号",
+     "mobilephone", "customer.phone"],
+)  # fmt: skip
+def test_a_number_is_a_phone_number_where_its_field_says_so(key):
+    assert holds_number("phone", key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "id", "phone_id", "phoneId", "phone_count", "phones_total", "phone_verified_at", "cancelled_at", "excellent", "hotel",
+     "hotel_id", "telemetry", "mobile_users", "mobile_revenue", "automobile", "telco_price", "amount", "created_at",
+     "order_number", "number", "cellar", "intel", "fax_cost", "phone_call_seconds", "手机销量", "电话次数"],
+)  # fmt: skip
+def test_ids_amounts_and_times_are_no_phone_numbers_whatever_else_their_field_says(key):
+    assert not holds_number("phone", key)
+
+
 def test_a_field_of_another_name_says_nothing():
     assert list(find_phones("4155550132", "order_number")) == []
 
@@ -202,7 +236,8 @@ HOSTILE = {
     "dashes": "a-@", "long label": "@" + "a" * 62 + ".",
     "digits": "1", "spaced digits": "1 ", "dashed digits": "1-", "plus": "+1", "plus digits": "+123456789012345a", "parens": "(1",
     "mobiles": "1381234567 ", "trunk": "020 7946 ", "label": "tel ", "label digits": "tel 1", "wide": "０－",
-    "cjk at": "电@", "nanp": "415-555-",
+    "cjk at": "电@", "nanp": "415-555-", "encoded at": "%40", "encoded ats": "a%40", "entities": "&#64;", "escapes": "\\u0040a",
+    "wide at": "＠", "encoded plus": "%2B1",
 }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Secrets are gone wherever they stand; personal data is shown in part."""
 
 import json
+from base64 import b64encode, urlsafe_b64encode
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -37,6 +39,27 @@ def test_a_secret_is_gone_also_as_json_and_urls_spell_it(secret, spell):
     assert SecretRedactor([secret])(f"<{spell(secret)}>") == f"<{SECRET_MARK}>"
 
 
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode, lambda text: quote(b64encode(text), safe="").encode()])
+@pytest.mark.parametrize(
+    "secret",
+    ["sesame", "open-sesame", "pass word/ü&x=1", "密码密码密码", "~~~???>>>", "a secret of forty-three characters, or more"],
+)
+def test_a_secret_is_gone_from_base64_at_every_alignment(secret, encode):
+    redact = SecretRedactor([secret])
+    for before in range(7):
+        for after in range(4):
+            text = encode(b"u" * before + secret.encode() + b"v" * after).decode()
+            shown = redact(f"Basic {text};")
+            assert shown.count(SECRET_MARK) == 1
+            assert len(shown) <= len(f"Basic {text};") - len(secret.encode()) * 4 // 3 + len(SECRET_MARK) + 3
+            assert shown.startswith(f"Basic {text[: before * 4 // 3]}")
+
+
+def test_what_is_no_secret_in_base64_stays():
+    text = b64encode(b"an ordinary text without it").decode()
+    assert SecretRedactor(["open-sesame"])(text) == text
+
+
 def test_short_secrets_are_left_since_they_would_spoil_ordinary_text():
     assert SecretRedactor(["a", "user", ""])("a user said") == "a user said"
 
@@ -69,6 +92,9 @@ def test_no_text_keeps_a_secret(secret, before, after):
         ("０９０－１２３４－５６７８", "***－****－**７８"),
         ("(415) 555-0132", "(***) ***-**32"),
         ("mail a@example.com or call 138-1234-5678 now", "mail ***@example.com or call ***-****-**78 now"),
+        ("zhang.wei＠example.com", "z***＠example.com"),
+        ("?to=zhang%40example.com", "?to=z***%40example.com"),
+        ("zhang&#64;example.com", "z***&#64;example.com"),
         ("nothing", "nothing"),
         ("", ""),
     ],
@@ -111,3 +137,79 @@ def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes
     value = {"a": ["x hidden-value y", {"hidden-value": 1}], "n": 3, "none": None}
     assert SecretRedactor(["hidden-value"]).value(value) == {"a": ["x [secret] y", {"[secret]": 1}], "n": 3, "none": None}
     assert SecretRedactor([]).value(value) is value
+
+
+def test_the_beginning_of_a_text_holds_no_half_secret_at_its_cut():
+    redact = SecretRedactor(["a hidden value", "another one"])
+    for before in range(40):
+        text = "." * before + "a hidden value" * 20
+        beginning = redact.beginning(text, 40)
+        assert len(beginning) <= 40
+        assert "a hid" not in beginning
+        assert redact(text).startswith(beginning)
+    assert redact.beginning("short", 40) == "short"
+    long = "0123456789" * 4
+    for before in range(10):
+        assert "0123" not in SecretRedactor([long]).beginning("." * before + long * 2, 20)
+    assert SecretRedactor([]).beginning("abc", 2) == "ab"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "an ordinary text. " * 100_000,
+        "hidden-value" * 100_000,
+        ["hidden-value"] * 20_000,
+        {f"hidden-value {number}": number for number in range(20_000)},
+        list(range(100_000)),
+    ],
+    ids=["long", "full of secrets", "many texts", "many keys", "numbers"],
+)
+def test_a_large_value_gives_way_while_it_is_looked_through(value):
+    turns = []
+    redacted = SecretRedactor([f"hidden-value{end}" for end in ("", "-1", "-2")], lambda: turns.append(1)).value(value)
+    assert len(turns) >= 3
+    assert "hidden" not in str(redacted)
+
+
+def test_a_text_is_redacted_without_giving_way_since_it_may_be_written_down_while_a_call_ends():
+    def give_way():
+        raise AssertionError
+
+    redact = SecretRedactor(["hidden-value"], give_way)
+    redact("hidden-value " * 100_000)
+    redact.beginning("hidden-value " * 100_000, 4_000)
+
+
+def test_a_mark_is_not_looked_through_again():
+    assert SecretRedactor(["secret-one", "secret"])("secret-one secret") == "[secret] [secret]"
+
+
+def test_two_keys_that_become_one_lose_no_value():
+    value = {"a hidden-value": 1, "[secret]": 2, "hidden-value": 3, "a other-value": 4}
+    redacted = SecretRedactor(["hidden-value", "other-value"]).value(value)
+    assert redacted == {"a [secret]": 1, "[secret]": 2, "[secret] (2)": 3, "a [secret] (2)": 4}
+
+
+def cut_up(text, cuts):
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    return [text[start:end] for start, end in pairwise(places)]
+
+
+@given(st.text("abcx", max_size=40), st.lists(st.integers(0, 1_000), max_size=8))
+def test_a_text_in_pieces_shows_what_the_whole_text_would_show(text, cuts):
+    redact = SecretRedactor(["abcabc", "abcabcxx", "bcxabc"])
+    assert "".join(redact.pieces(cut_up(text, cuts))) == redact(text)
+
+
+def test_pieces_that_cannot_belong_to_a_secret_do_not_wait():
+    def pieces():
+        yield "hello "
+        raise AssertionError("asked for more before the first was handed on")
+
+    assert next(SecretRedactor(["open-sesame"]).pieces(pieces())) == "hello "
+
+
+def test_only_the_possible_beginning_of_a_secret_waits():
+    pieces = SecretRedactor(["open-sesame"]).pieces(iter(["say open", "-sesame now", " open"]))
+    assert list(pieces) == ["say ", f"{SECRET_MARK} now", " ", "open"]

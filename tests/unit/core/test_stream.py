@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from faas_toolkit.core.call import Answer
 from faas_toolkit.core.errors import Cancelled, Internal, Throttled, Unavailable
 from faas_toolkit.core.stream import End, Stream
 
@@ -169,3 +170,25 @@ def test_a_stream_that_was_never_made_is_forgotten_in_silence():
     with pytest.raises(TypeError):
         Stream()
     gc.collect()
+
+
+ANSWER = Answer(variables={"answer": "ab"}, source="chat.main")
+
+
+def test_a_good_end_holds_the_whole_answer_and_a_bad_one_none():
+    assert list(Stream(iter("ab"), answer=lambda: ANSWER))[-1].answer == ANSWER
+    assert list(Stream.primed(iter("ab"), answer=lambda: ANSWER))[-1].answer == ANSWER
+    assert list(Stream(Chunks("a", Unavailable("gone")), answer=lambda: ANSWER))[-1].answer is None
+    closed = Stream(iter("ab"), answer=lambda: ANSWER)
+    closed.close()
+    assert closed.ended.answer is None
+
+
+def test_a_stream_over_another_ends_it_and_has_its_usage_also_where_nobody_reads():
+    for read in (list, Stream.close):
+        source = Chunks("a", "b")
+        inner = Stream(source, usage=lambda: {"tokens": 3})
+        outer = Stream.over(inner, (item for item in inner if isinstance(item, str)), answer=lambda: ANSWER)
+        read(outer)
+        assert outer.ended.usage == {"tokens": 3}
+        assert source.closed

@@ -1,6 +1,6 @@
 from dify_plugin import Tool
 
-from faas_toolkit.dify.messages import MAX_VARIABLE_CHARS, render, speakable
+from faas_toolkit.dify.messages import MAX_VARIABLE_CHARS, render, sendable, speakable
 
 
 class AnyTool(Tool):
@@ -9,7 +9,7 @@ class AnyTool(Tool):
 
 
 def rendered(text, variables):
-    return [message.model_dump(mode="json") for message in render(AnyTool.from_credentials({}), text, variables)]
+    return [message.model_dump(mode="json") for message in render(AnyTool.from_credentials({}), text, sendable(variables))]
 
 
 def test_the_text_comes_first_and_then_every_variable():

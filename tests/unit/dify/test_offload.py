@@ -27,6 +27,14 @@ def offload():
     offload.close()
 
 
+def test_who_gives_way_lets_timers_and_sockets_have_their_turn(offload):
+    served = []
+    gevent.spawn_later(0.001, served.append, 1)
+    for _ in range(100):
+        offload.give_way()
+    assert served
+
+
 def slow_query():
     connection = sqlite3.connect(":memory:")
     count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT sum(i) FROM n"
@@ -64,7 +72,7 @@ def test_the_hub_goes_on_while_sixty_slow_queries_run(offload):
 
 
 def test_the_hubs_own_threads_are_left_to_dns_and_stdin(offload):
-    before = gevent.get_hub().threadpool.size  # another test may have resolved a name
+    before = gevent.get_hub().threadpool.size  # a test before this one may have looked a name up
     offload.run("sqlite", slow_query)
     offload.run("parse", slow_query)
     assert gevent.get_hub().threadpool.size == before

@@ -203,6 +203,52 @@ def test_an_answer_that_is_not_http_is_a_bad_response(answer):
     assert isinstance(outcome(garbage), BadResponse)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
+        CHUNKED + b"-5\r\nabc\r\n0\r\n\r\n",
+        CHUNKED + b"\r\n\r\n",
+        CHUNKED + b"2\r\n{}\r\nzz\r\n",
+        CHUNKED + b"1" * 70_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nno header at all\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nX-Naïve: 1\r\nContent-Length: 2\r\n\r\n{}".encode(),
+    ],
+)
+def test_malformed_framing_is_a_bad_response_at_once_and_may_have_run(answer):
+    started = time.monotonic()
+    failure = outcome(lambda exchange: exchange.send(answer))  # the connection stays open: nothing is waited for
+    assert isinstance(failure, BadResponse)
+    assert not failure.not_executed
+    assert not failure.retryable
+    assert "whether it did its work is not known" in failure.message
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("value", ["café", "名前", "caf\udce9"])
+def test_a_header_that_is_not_ascii_is_read(value):
+    sent = value.encode("utf-8", "surrogateescape")
+    head = b"HTTP/1.1 200 OK\r\nX-Name: " + sent + b"\r\nContent-Type: text/" + sent + b"\r\nContent-Length: 2\r\n\r\n{}"
+    with serving(lambda exchange: exchange.send(head)) as server:
+        sender = client(server.port)
+        response = ask(sender, server.port)
+        sender.close()
+    assert (response.status_code, response.content) == (200, b"{}")
+    assert dict(response.headers.raw)[b"X-Name"] == sent
+
+
+def test_a_length_that_is_said_twice_alike_is_taken():
+    with serving(lambda exchange: exchange.answer(b"{}", headers="Content-Length: 2")) as server:
+        assert ask(client(server.port), server.port).content == b"{}"
+
+
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_body_above_the_bound_is_given_up_while_it_arrives(framing):
     sent = []

@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from faas_toolkit.core.call import Scope
+from faas_toolkit.core.call import ApiClient, Scope
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Shape
@@ -209,3 +209,33 @@ def test_ever_new_combinations_of_roles_do_not_fill_the_memory():
         for second in roles:
             policy._rights((first, second))
     assert len(policy._made) <= 1_001
+
+
+def test_a_client_has_its_role_and_is_verified_and_sends_no_person():
+    call = passed(access(), operation=OPEN, origin_client=ApiClient(name="agent", role="seller"), origin_app_id=None)
+    assert call.caller.subject == "client:agent"
+    assert call.caller.verified
+    assert call.caller.roles == ("seller",)
+    assert call.scope.grants == {"crm.*"}
+    assert call.scope.owner is None
+
+
+def test_a_client_of_a_role_that_is_gone_may_do_nothing_and_is_not_given_the_default_role():
+    with pytest.raises(Forbidden, match="no role"):
+        passed(access(), origin_client=ApiClient(name="agent", role="gone"))
+
+
+def test_a_person_s_token_decides_before_the_client_and_without_roles_has_the_client_s():
+    client = ApiClient(name="agent", role="admin")
+    call = passed(access(), origin_client=client, origin_identity_token=token(roles=["seller"]))
+    assert (call.caller.subject, call.caller.roles) == ("alice", ("seller",))
+    assert passed(access(), origin_client=client, origin_identity_token=token()).caller.roles == ("admin",)
+
+
+def test_no_token_can_call_itself_a_client():
+    with pytest.raises(Unauthenticated, match="reserved"):
+        passed(access(), origin_identity_token=token(sub="client:agent"))
+
+
+def test_no_argument_of_a_tool_names_a_client():
+    assert passed(access(), arguments={"query": "x", "client": "agent", "role": "admin"}).caller.roles == ("member",)

@@ -238,6 +238,15 @@ def test_a_secret_in_a_decision_is_removed(policy, call, database):
     assert contents(database)[0]["decisions"] == ["consult: refused (because of [secret])"]
 
 
+def test_personal_data_in_a_decision_is_masked(policy, call, database):
+    def proceed(call):
+        call.record.decide("consult", "refused", "x" * 100 + " wei@example.com")
+        return ANSWER
+
+    policy()(call(), proceed)
+    assert "wei" not in contents(database)[0]["decisions"][0]
+
+
 # ---- the log is away
 
 
@@ -281,3 +290,12 @@ def test_fast_answers_all_the_same(policy, call, database, tmp_path):
     database._path = tmp_path / "data.db"
     audit(call(), lambda call: ANSWER)
     assert len(contents(database)) == 4
+
+
+def test_who_is_held_back_is_not_told_to_simply_try_again(policy, call, database, tmp_path):
+    audit = policy()
+    away(database, tmp_path)
+    with pytest.raises(Unavailable) as caught:
+        audit(call(), lambda call: ANSWER)
+    assert "try again" not in caught.value.as_text().lower()
+    assert "idempotency_key" in caught.value.hint

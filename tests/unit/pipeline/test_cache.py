@@ -56,7 +56,7 @@ def policy(clock, database):
     store, outcomes = MemoryCache(clock=clock), Outcomes(database=database, clock=clock)
 
     def build(traits, catalog_hash="catalog"):
-        return Cache(store=store, outcomes=outcomes, traits=lambda call: traits, catalog_hash=catalog_hash)
+        return Cache(store=store, memory=store, outcomes=outcomes, traits=lambda call: traits, catalog_hash=catalog_hash)
 
     return build
 

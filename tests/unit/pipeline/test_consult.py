@@ -5,6 +5,7 @@ import pytest
 from faas_toolkit.core import errors
 from faas_toolkit.core.call import Caller
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, FunctionError, NotFound, TimeoutUnknown, Unavailable
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.pipeline.consult import Consult
 from faas_toolkit.pipeline.front import compose
 from tests.fakes.calls import LOOKUP, End, FakeFunctions, make_call
@@ -169,3 +170,67 @@ def test_a_refusal_holds_for_kept_answers_since_the_cache_stands_further_in():
     allow["allow"] = False
     with pytest.raises(Blocked):
         handle(make_call())
+
+
+# --- what the function says
+
+EMAIL, PHONE, SECRET = "zhang.wei@example.com", "138-1234-5678", "the secret of this test"
+SAID = f"{EMAIL} ({PHONE}) knows {SECRET}."
+CLEANED = "z***@example.com (***-****-**78) knows [secret]."
+
+
+def cleaning(check, detect=("email", "phone")):
+    return Consult(
+        before=BEFORE, invoke=FakeFunctions(check_policy=check), detect=detect, redact=SecretRedactor([SECRET, "line\none"])
+    )
+
+
+def said_by(policy, end=None, **caller):
+    call = make_call(caller=Caller(subject="alice", **caller))
+    with pytest.raises(Failure) as caught:
+        policy(call, end or End())
+    return caught.value, call
+
+
+def test_a_reason_is_cleaned_of_secrets_and_personal_data():
+    failure, call = said_by(cleaning(lambda payload: {"allow": False, "reason": SAID}))
+    assert failure.message == str(failure) == CLEANED
+    assert call.record.masks == {"email": 1, "phone": 1}
+    assert [str(decision) for decision in call.record.decisions] == ["consult: refused (check_policy)"]
+
+
+def test_the_caller_s_role_decides_what_of_a_reason_is_shown():
+    failure, _ = said_by(cleaning(lambda payload: {"allow": False, "reason": SAID}), masks={"email": "keep", "phone": "drop"})
+    assert failure.message == f"{EMAIL} ([phone]) knows [secret]."
+    failure, _ = said_by(cleaning(lambda payload: {"allow": False, "reason": SAID}, detect=()))
+    assert failure.message == f"{EMAIL} ({PHONE}) knows [secret]."
+
+
+@pytest.mark.parametrize("hidden", [EMAIL, PHONE, SECRET, "line\none"])
+def test_nothing_is_torn_before_it_is_found(hidden):
+    for length in range(495 - len(hidden), 500):
+        failure, _ = said_by(cleaning(lambda payload, n=length: {"allow": False, "reason": "x" * n + " " + hidden}))
+        assert hidden[:7] not in failure.message
+
+
+def test_the_function_s_own_error_is_masked_and_others_keep_theirs():
+    failure = FunctionError(f"It says: {EMAIL}.", hint=f"Ask {PHONE}.")
+    shown, _ = said_by(cleaning(failing(failure)))
+    assert "z***@example.com" in shown.message
+    assert shown.hint == "Ask ***-****-**78."
+    assert EMAIL in failure.message
+
+
+@pytest.mark.parametrize("wrong", [{"limit": EMAIL}, {EMAIL: 1}, {"query": "a", "limit": SECRET}])
+def test_arguments_that_do_not_fit_are_told_cleaned(wrong):
+    failure, _ = said_by(cleaning(lambda payload: {"allow": True, "arguments": {"query": "a", **wrong}}))
+    assert "do not fit" in failure.message
+    assert EMAIL not in failure.message
+    assert SECRET not in failure.message
+
+
+def test_a_failure_that_repeats_rewritten_arguments_is_masked_and_one_that_repeats_the_caller_s_is_not():
+    end = End(NotFound(f"Nobody has the address {EMAIL}."))
+    rewriting, allowing = ({"allow": True, "arguments": {"query": EMAIL}}, {"allow": True})
+    assert EMAIL not in said_by(cleaning(lambda payload: rewriting), end)[0].message
+    assert EMAIL in said_by(cleaning(lambda payload: allowing), end)[0].message

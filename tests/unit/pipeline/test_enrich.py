@@ -1,10 +1,12 @@
 """The `after` function adds, never takes away, and its failure never fails the call."""
 
+from dataclasses import replace
+
 import pytest
 
 from faas_toolkit.core import errors
 from faas_toolkit.core.call import Answer
-from faas_toolkit.core.errors import NotFound
+from faas_toolkit.core.errors import NotFound, Unavailable
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.enrich import MAX_ADDED_BYTES, Enrich
 from tests.fakes.calls import End, FakeFunctions, make_call
@@ -47,11 +49,36 @@ def test_a_failure_further_in_passes_and_nothing_is_asked():
     assert functions.asked == []
 
 
-def test_a_stream_passes_untouched():
-    stream = Stream(iter(["a"]))
-    answer, functions, _ = enriched(lambda payload: {"score": 1}, stream)
-    assert answer is stream
+def test_a_stream_is_handed_on_as_it_comes_and_what_is_added_stands_at_its_end():
+    whole = Answer(variables={"answer": "ab"}, source="chat.main")
+    stream, functions, _ = enriched(lambda payload: {"score": 1}, Stream(iter(["a", "b"]), answer=lambda: whole))
+    assert next(stream) == "a"
     assert functions.asked == []
+    assert next(stream) == "b"
+    assert next(stream).answer == replace(whole, added={"score": 1})
+    assert functions.asked[0][1]["result"] == {"answer": "ab"}
+
+
+def test_a_stream_that_breaks_off_asks_nothing_and_stays_broken():
+    def chunks():
+        yield "a"
+        raise Unavailable("It broke off.")
+
+    stream, functions, _ = enriched(lambda payload: {"score": 1}, Stream(chunks()))
+    *_, end = stream
+    assert end.failure.kind == "unavailable"
+    assert functions.asked == []
+
+
+def test_a_failure_of_the_function_does_not_fail_a_stream():
+    def add(payload):
+        raise Unavailable("It is away.")
+
+    whole = Answer(variables={"answer": "a"}, source="chat.main")
+    *_, end = enriched(add, Stream(iter(["a"]), answer=lambda: whole))[0]
+    assert end.failure is None
+    assert end.answer.partial
+    assert "is missing" in end.answer.notices[0]
 
 
 @pytest.mark.parametrize("kind", sorted(errors.every_kind()))

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from faas_toolkit.core.call import Answer, Caller
 from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, NotFound, Unavailable
+from faas_toolkit.core.offload import Pace
+from faas_toolkit.core.redaction import mask_text
 from faas_toolkit.core.stream import End as StreamEnd
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.refusals import Refusals, compile_pattern
@@ -213,7 +215,7 @@ def test_a_detector_that_is_off_masks_nothing():
 
 
 def test_types_and_keys_stay():
-    variables = {EMAIL: 1, "deep": ({"a": [True, 1.5, 13812345678, None, ("x",)]},), "empty": {}, "list": []}
+    variables = {"deep": ({"a": [True, 1.5, 13812345678, None, ("x",)], 7: 7},), "empty": {}, "list": []}
     answer, _ = reviewed(Answer(variables=variables, source="main"))
     assert answer.variables == variables
     assert type(answer.variables["deep"]) is tuple
@@ -222,6 +224,50 @@ def test_types_and_keys_stay():
 def test_a_phone_field_is_masked_in_whatever_form():
     answer, _ = reviewed(Answer(variables={"phone": "4155550132", "phones": ["4155550132"], "id": "4155550132"}, source="main"))
     assert answer.variables == {"phone": "********32", "phones": ["********32"], "id": "4155550132"}
+
+
+def test_keys_are_masked_and_no_value_is_lost():
+    answer, call = reviewed(
+        Answer(
+            variables={"by": {EMAIL: 1, "zhou@example.com": 2, "z***@example.com": 3, PHONE: {"id": 4}, "name": 5}}, source="main"
+        )
+    )
+    assert answer.variables["by"] == {
+        "z***@example.com (2)": 1,
+        "z***@example.com (3)": 2,
+        "z***@example.com": 3,
+        MASKED_PHONE: {"id": 4},
+        "name": 5,
+    }
+    assert call.record.masks == {"email": 2, "phone": 1}
+
+
+@pytest.mark.parametrize("mode", ["partial", "drop"])
+def test_keys_that_become_one_are_told_apart_whatever_their_number(mode):
+    many = {f"z{number}@example.com": number for number in range(20_000)}
+    answer, _ = reviewed(Answer(variables={"by": many}, source="main"), {"email": mode})
+    assert list(answer.variables["by"].values()) == list(range(20_000))
+    assert not any(name in answer.variables["by"] for name in many)
+
+
+def test_a_number_in_a_phone_field_is_masked_and_becomes_a_text():
+    variables = {"phone": 4155550132, "phones": [13812345678, 13812345678.0], "homePhone": 8613812345678}
+    answer, call = reviewed(Answer(variables=variables, source="main"))
+    masked = {"phone": "********32", "phones": ["*********78", "*********78"], "homePhone": "***********78"}
+    assert answer.variables == masked
+    assert call.record.masks == {"phone": 4}
+    assert reviewed(Answer(variables=variables, source="main"), {"phone": "drop"})[0].variables["phone"] == "[phone]"
+    assert reviewed(Answer(variables=variables, source="main"), {"phone": "keep"})[0].variables == variables
+    assert reviewed(answer)[0].variables == masked
+
+
+def test_ids_amounts_and_times_stay_numbers():
+    variables = {
+        "id": 13812345678, "phone_id": 13812345678, "amount": 4155550132, "created_at": 1700000000, "updated": 1700000000000,
+        "phone": True, "mobile": -4155550132, "tel": 12, "fax": 0.5, "cell": 10**40, "phone_number": 4155550132.5,
+        "total": 13812345678.0,
+    }  # fmt: skip
+    assert reviewed(Answer(variables=variables, source="main"))[0].variables == variables
 
 
 def test_the_answer_that_others_share_is_not_changed():
@@ -258,6 +304,46 @@ def test_a_failure_from_further_in_is_masked_too(kind):
 def test_a_failure_that_repeats_the_caller_s_own_words_is_left():
     with pytest.raises(NotFound, match=re.escape(EMAIL)):
         reviewed(NotFound(f"Nobody has the address {EMAIL}."))
+
+
+# --- large answers
+
+
+@pytest.mark.parametrize("found", [EMAIL, PHONE, "+86 138 1234 5678", "tel. 4155550132"])
+def test_a_long_text_is_masked_as_a_short_one_wherever_its_portions_meet(found):
+    for shift in range(len(found) + 2):
+        around = ("x" * 99 + " ") * (Pace.PORTION // 100)
+        text = f"{around}{'.' * (Pace.PORTION - len(around) - shift)} {found} {around} {found} {around}"
+        answer, call = reviewed(Answer(variables={"text": text}, source="main"))
+        assert answer.variables["text"] == mask_text(text, DETECT)
+        assert sum(call.record.masks.values()) == 2
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        "x" * 1_000_000,
+        "@" * 1_000_000,
+        f"{EMAIL} " * 20_000,
+        ["short"] * 40_000,
+        list(range(70_000)),
+        {f"{number}@example.com": 1 for number in range(20_000)},
+    ],
+    ids=["long", "hostile", "full", "many", "numbers", "keys"],
+)
+def test_a_large_answer_gives_way_while_it_is_masked(large):
+    turns = []
+    call = make_call(caller=Caller(subject="alice"))
+    Review(detect=DETECT, give_way=lambda: turns.append(1))(call, End(Answer(variables={"large": large}, source="main")))
+    assert len(turns) >= 20
+
+
+def test_a_large_chunk_of_a_stream_gives_way_too():
+    turns = []
+    review = Review(detect=DETECT, give_way=lambda: turns.append(1))
+    stream = review(make_call(caller=Caller(subject="alice")), End(Stream(iter([f"{EMAIL} " * 20_000]))))
+    assert read(stream)[0] == f"{MASKED_EMAIL} " * 20_000
+    assert len(turns) >= 10
 
 
 # --- streams
@@ -325,6 +411,15 @@ def test_a_failure_in_the_middle_comes_after_what_was_said():
     assert end.failure.message == "The model went away."
 
 
+def test_a_failure_in_the_middle_is_masked():
+    def chunks():
+        yield "a"
+        raise FunctionError(f"No mailbox {EMAIL}.", hint=f"Ask {PHONE}.")
+
+    _, end = read(reviewed(Stream(chunks()))[0])
+    assert (end.failure.message, end.failure.hint) == (f"No mailbox {MASKED_EMAIL}.", f"Ask {MASKED_PHONE}.")
+
+
 def test_what_was_used_is_told_at_the_end():
     stream, _ = reviewed(Stream(iter(["a", "b"]), usage=lambda: {"tokens": 12}))
     assert read(stream)[1].usage == {"tokens": 12}
@@ -363,3 +458,13 @@ def test_a_stream_of_ever_more_text_is_not_kept_in_memory():
         if not isinstance(item, StreamEnd):
             longest = max(longest, len(item))
     assert longest < 1_000
+
+
+def test_the_answer_at_a_stream_s_end_is_masked_and_counted_once():
+    whole = Answer(variables={"answer": f"write to {EMAIL}"}, source="chat.main", notices=(PHONE,), added={"who": EMAIL})
+    stream, call = reviewed(Stream(iter([f"write to {EMAIL}"]), answer=lambda: whole))
+    text, end = read(stream)
+    assert text == end.answer.variables["answer"] == f"write to {MASKED_EMAIL}"
+    assert end.answer.added == {"who": MASKED_EMAIL}
+    assert end.answer.notices == (MASKED_PHONE,)
+    assert call.record.masks == {"email": 1}

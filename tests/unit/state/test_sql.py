@@ -193,6 +193,47 @@ def test_values_never_reach_a_traceback(database):
     assert value not in shown
 
 
+def test_a_table_that_is_gone_is_named(database):
+    from faas_toolkit.observe.audit_table import audit_rows
+
+    database.check()
+    database.write(lambda connection: connection.execute(text(f"DROP TABLE {audit_rows.name}")))
+    with pytest.raises(Unavailable, match="audit_rows") as caught:
+        database.check()
+    assert not caught.value.retryable
+    assert "backup" in caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_a_file_that_is_gone_from_its_path_is_noticed_by_the_next_call(database, path, what):
+    database.write(insert("a"))
+    for file in path.parent.iterdir():
+        file.unlink()
+    if what == "replaced":
+        other = Database(path=path, offload=InlineOffload())
+        other.write(insert("b"))
+        other.write(insert("c"))
+        other.close()
+    assert database.read(count) == {"deleted": 0, "replaced": 2}[what]
+    database.write(insert("d"))
+    assert Database(path=path, offload=InlineOffload()).read(count) == {"deleted": 1, "replaced": 3}[what]
+
+
+def test_the_revision_is_another_one_after_each_commit_by_whomever(database, path):
+    assert database.revision() is None  # nothing was opened yet
+    database.read(count)
+    seen = [database.revision()]
+    assert database.revision() == seen[0]
+    database.write(insert("a"))
+    seen.append(database.revision())
+    Database(path=path, offload=InlineOffload()).write(insert("b"))
+    seen.append(database.revision())
+    database.close()
+    database.read(count)
+    seen.append(database.revision())
+    assert len(set(seen)) == len(seen)
+
+
 def test_a_closed_database_opens_again(database):
     database.write(insert("a"))
     database.close()

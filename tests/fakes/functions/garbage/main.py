@@ -16,6 +16,8 @@ def garbage(request):
     }
     if kind == "echo":
         return {"you sent": request.headers.get("Authorization", ""), request.headers.get("Authorization", ""): 1}
+    if kind.startswith("echo after "):
+        return "x" * int(kind.split()[-1]) + request.headers.get("Authorization", "") * 1_000
     if kind == "raises":
         raise RuntimeError("the function's own bug, with a secret path /srv/private")
     return answers.get(kind, ('{"fine": true}', 200, {"Content-Type": "application/json"}))

@@ -151,6 +151,8 @@ def test_hidden_fields_leave_every_corner_of_a_careless_source():
     hidden = {"person.name", "person.phone", "company.name", "deal.amount", "person.tickets"}
     main = FakeSource(person)
     answer = Lookups(main=main)(query="ana", scope=scope("main", hidden=hidden))
+    counted = Lookups(main=main)(query="ana", scope=scope("main", hidden={"deal.open"}))
+    assert counted.variables["records"][0]["related"]["deals"] == {"total": 1, "more": False}
     assert not any(word in json.dumps(answer.variables) for word in ("Secret", "123", "amount", "77"))
     assert main.lookups[0].hidden == hidden
 

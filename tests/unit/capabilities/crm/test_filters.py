@@ -87,3 +87,9 @@ def test_who_may_not_see_a_name_filters_by_id_only():
         parse({"company": "Acme"}, ("deal",), hidden)
     with pytest.raises(InvalidInput, match="takes ids only"):
         parse({"company": {"contains": "A"}}, ("deal",), hidden)
+
+
+@pytest.mark.parametrize("asked", ["x" * 501, {"contains": "x" * 50_000}, {"in": ["x", "y" * 1_000_000]}])
+def test_a_value_longer_than_any_field_is_refused(asked):
+    with pytest.raises(InvalidInput, match="at most 500"):
+        parse_filters({"name": asked}, ("person",), frozenset())

@@ -75,6 +75,12 @@ def visible_columns(entity: Entity, hidden: frozenset[str]) -> tuple[str, ...]:
     return tuple(column for column, fields in _COLUMN_FIELDS.items() if not _hides(entity, fields, hidden))
 
 
+@lru_cache(maxsize=1_024)
+def searchable_by(kind: Kind, entities: tuple[Entity, ...], hidden: frozenset[str]) -> frozenset[Entity]:
+    """Those of the entities whose records may be found by this kind of key."""
+    return frozenset(entity for entity in entities if visible_kind(kind, entity, hidden))
+
+
 def visible_kind(kind: Kind, entity: Entity, hidden: frozenset[str]) -> bool:
     """Whether records of this entity may be found by this kind of key."""
     return not _hides(entity, _KIND_FIELDS[kind], hidden)

@@ -20,6 +20,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.index import (
     Kind,
     documents_of,
     record_of,
+    searchable_by,
     visible_columns,
     visible_kind,
 )
@@ -28,6 +29,7 @@ from faas_toolkit.search.analysis import has_han, trigrams
 from faas_toolkit.search.likeness import alike_in_sound, alike_in_writing
 from faas_toolkit.search.pinyin import readings
 from faas_toolkit.search.text_index import TextIndex
+from faas_toolkit.state.prepared import Prepared
 
 type Ref = tuple[Entity, int]
 
@@ -52,22 +54,28 @@ _WORD_COLUMNS = (*_NAME_COLUMNS, "contact", "company", "person", "subject", "det
 _GRAM_COLUMNS = ("name", "alias", "place")
 _FUZZY_KINDS: tuple[Kind, ...] = ("name", "alias", "sound")
 
-_BY_VALUE = select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
-    KEYS.c.workspace == bindparam("workspace"),
-    KEYS.c.kind.in_(bindparam("kinds", expanding=True)),
-    KEYS.c.value.in_(bindparam("values", expanding=True)),
+_BY_VALUE = Prepared(
+    select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+        KEYS.c.workspace == bindparam("workspace"),
+        KEYS.c.kind.in_(bindparam("kinds", expanding=True)),
+        KEYS.c.value.in_(bindparam("values", expanding=True)),
+    )
 )
-_BY_BEGINNING = select(KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
-    KEYS.c.workspace == bindparam("workspace"),
-    KEYS.c.kind == "phone",
-    KEYS.c.value >= bindparam("first"),
-    KEYS.c.value < bindparam("after"),
+_BY_BEGINNING = Prepared(
+    select(KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+        KEYS.c.workspace == bindparam("workspace"),
+        KEYS.c.kind == "phone",
+        KEYS.c.value >= bindparam("first"),
+        KEYS.c.value < bindparam("after"),
+    )
 )
-_OF_RECORDS = select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
-    KEYS.c.workspace == bindparam("workspace"),
-    KEYS.c.entity == bindparam("entity"),
-    KEYS.c.id.in_(bindparam("ids", expanding=True)),
-    KEYS.c.kind.in_(_FUZZY_KINDS),
+_OF_RECORDS = Prepared(
+    select(KEYS.c.kind, KEYS.c.value, KEYS.c.entity, KEYS.c.id).where(
+        KEYS.c.workspace == bindparam("workspace"),
+        KEYS.c.entity == bindparam("entity"),
+        KEYS.c.id.in_(bindparam("ids", expanding=True)),
+        KEYS.c.kind.in_(_FUZZY_KINDS),
+    )
 )
 
 
@@ -144,8 +152,8 @@ class Matcher:
         if not first:
             return []
         parameters = {"workspace": self.workspace, "first": first, "after": first + ":"}  # ":" follows "9"
-        rows = self.connection.execute(_BY_BEGINNING, parameters)
-        found = [(value, entity, number) for value, entity, number in rows if same_phone(value[::-1], digits)]
+        rows = _BY_BEGINNING(self.connection, parameters)
+        found = [(row["value"], row["entity"], row["id"]) for row in rows if same_phone(row["value"][::-1], digits)]
         exact_first = sorted(found, key=lambda row: (row[0] != digits[::-1], ENTITIES.index(row[1]), row[2]))
         return self._allowed("phone", [(entity, number) for _, entity, number in exact_first])
 
@@ -166,15 +174,16 @@ class Matcher:
     def _by_value(self, wanted: Mapping[Kind, Sequence[str]]) -> dict[Kind, list[Ref]]:
         values = sorted({value[:320] for each in wanted.values() for value in each})
         parameters = {"workspace": self.workspace, "kinds": list(wanted), "values": values}
-        rows = self.connection.execute(_BY_VALUE, parameters).all() if values else ()
+        rows = _BY_VALUE(self.connection, parameters) if values else ()
         found: dict[Kind, list[Ref]] = {}
         for kind, asked in wanted.items():
-            refs = [(row.entity, row.id) for row in rows if row.kind == kind and row.value in {value[:320] for value in asked}]
+            keys = {value[:320] for value in asked}
+            refs = [(row["entity"], row["id"]) for row in rows if row["kind"] == kind and row["value"] in keys]
             found[kind] = self._allowed(kind, sorted(refs, key=lambda ref: (ENTITIES.index(ref[0]), ref[1])))
         return found
 
     def _allowed(self, kind: Kind, refs: Iterable[Ref]) -> list[Ref]:
-        entities = {entity for entity in self.lookup.entities if visible_kind(kind, entity, self.lookup.hidden)}
+        entities = searchable_by(kind, self.lookup.entities, self.lookup.hidden)
         return [ref for ref in dict.fromkeys(refs) if ref[0] in entities]
 
     def _words(self, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int) -> list[Ref]:
@@ -248,8 +257,8 @@ class Matcher:
         for entity, number in refs:
             numbers.setdefault(entity, []).append(number)
         for entity, ids in numbers.items():
-            rows = self.connection.execute(_OF_RECORDS, {"workspace": self.workspace, "entity": entity, "ids": ids})
-            yield from ((row.kind, row.value, row.entity, row.id) for row in rows)
+            rows = _OF_RECORDS(self.connection, {"workspace": self.workspace, "entity": entity, "ids": ids})
+            yield from ((row["kind"], row["value"], row["entity"], row["id"]) for row in rows)
 
 
 def _relative(hits: Sequence[tuple[Ref, float]]) -> dict[Ref, float]:

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     ColumnElement,
     Connection,
     Integer,
-    Row,
-    Select,
     Table,
     and_,
     bindparam,
@@ -23,21 +21,28 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.port import CrmRecord, Lookup, Related
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
+from faas_toolkit.state.prepared import NamedRow, Prepared
 
 _COUNTED: Mapping[Entity, tuple[Relation, ...]] = {"person": ("deals", "tickets"), "company": ("deals", "tickets")}
 """Counted on every record, so that a reader learns that there is more to ask for."""
 
 
-def order_of(entity: Entity) -> list[ColumnElement[Any]]:
-    """How records of an entity are listed: what is open and due first, what happened last first, names by the alphabet."""
+_ORDER: Mapping[Entity, tuple[str, ...]] = {
+    "person": ("name",),
+    "company": ("name",),
+    "deal": ("-open", "close_date"),
+    "ticket": ("-open", "-created"),
+    "activity": ("-date",),
+}
+"""What is open and due first, what happened last first, names by the alphabet; a minus: the largest first."""
+
+
+def order_of(entity: Entity, hidden: frozenset[str]) -> list[ColumnElement[Any]]:
+    """How records of an entity are listed; a hidden field has no say, or the order would give it away."""
     columns = TABLES[entity].c
-    if entity == "deal":
-        return [columns.open.desc(), columns.close_date, columns.id]
-    if entity == "ticket":
-        return [columns.open.desc(), columns.created.desc(), columns.id]
-    if entity == "activity":
-        return [columns.date.desc(), columns.id]
-    return [columns.name, columns.id]
+    visible = [name for name in _ORDER[entity] if f"{entity}.{name.removeprefix('-')}" not in hidden]
+    ordered = [columns[name[1:]].desc() if name.startswith("-") else columns[name] for name in visible]
+    return [*ordered, columns.id]
 
 
 def read_records(
@@ -49,9 +54,8 @@ def read_records(
         numbers.setdefault(entity, []).append(number)
     found: dict[tuple[Entity, int], CrmRecord] = {}
     for entity, chosen in numbers.items():
-        rows = connection.execute(_records(entity), {"workspace": workspace, "ids": chosen})
-        for row in rows:
-            found[entity, row.id] = CrmRecord(entity=entity, key=str(row.id), values=_values(entity, row))
+        for row in _records(entity)(connection, {"workspace": workspace, "ids": chosen}):
+            found[entity, row["id"]] = CrmRecord(entity=entity, key=str(row["id"]), values=_values(entity, row))
     return found
 
 
@@ -78,7 +82,7 @@ def _relation(
     if relation in lookup.include:
         if forward:
             return _linked(connection, workspace, target, parents)
-        return _hanging(connection, workspace, target, parents, lookup.related_limit)
+        return _hanging(connection, lookup, workspace, target, parents)
     return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, workspace, target, parents)
 
 
@@ -95,25 +99,26 @@ def _linked(connection: Connection, workspace: str, target: Entity, parents: Seq
 
 
 def _hanging(
-    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], most: int
+    connection: Connection, lookup: Lookup, workspace: str, target: Entity, parents: Sequence[CrmRecord]
 ) -> dict[str, Related]:
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
-    parameters = {**_parameters(workspace, parents), "most": most}
-    rows = connection.execute(_first_hanging(entity, target), parameters).all()
-    found = read_records(connection, workspace, [(target, row.id) for row in rows])
+    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit}
+    hidden = frozenset(name for name in lookup.hidden if name.startswith(f"{target}."))
+    rows = _first_hanging(entity, target, hidden)(connection, parameters)
+    found = read_records(connection, workspace, [(target, row["id"]) for row in rows])
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
-        key = f"{entity}:{row.parent}"
-        records = (*result[key].records, found[target, row.id])
-        result[key] = Related(total=row.total, open=row.open if _can_be_open(target) else None, records=records)
+        key = f"{entity}:{row['parent']}"
+        records = (*result[key].records, found[target, row["id"]])
+        result[key] = Related(total=row["total"], open=row["open"] if _can_be_open(target) else None, records=records)
     return result
 
 
 def _counts(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
     entity = parents[0].entity
-    rows = connection.execute(_count_hanging(entity, target), _parameters(workspace, parents))
-    return {f"{entity}:{row.parent}": Related(total=row.total, open=row.open) for row in rows}
+    rows = _count_hanging(entity, target)(connection, _parameters(workspace, parents))
+    return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in rows}
 
 
 def _parameters(workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
@@ -125,7 +130,7 @@ def _can_be_open(entity: Entity) -> bool:
 
 
 @cache
-def _records(entity: Entity) -> Select[Any]:
+def _records(entity: Entity) -> Prepared:
     table = TABLES[entity]
     source: Any = table
     names = []
@@ -134,33 +139,34 @@ def _records(entity: Entity) -> Select[Any]:
         on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link])
         source = source.outerjoin(linked, on)
         names.append(linked.c.name.label(f"{link}_name"))
-    return select(table, *names).select_from(source).where(*_of_ids(table, table.c.id))
+    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id)))
 
 
-@cache
-def _first_hanging(entity: Entity, target: Entity) -> Select[Any]:
+@lru_cache(maxsize=256)
+def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str]) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     ranked = (
         select(
             table.c.id,
             parent.label("parent"),
-            func.row_number().over(partition_by=parent, order_by=order_of(target)).label("place"),
+            func.row_number().over(partition_by=parent, order_by=order_of(target, hidden)).label("place"),
             func.count().over(partition_by=parent).label("total"),
             func.sum(_open(table)).over(partition_by=parent).label("open"),
         )
         .where(*_of_ids(table, parent))
         .subquery()
     )
-    return select(ranked).where(ranked.c.place <= bindparam("most")).order_by(ranked.c.parent, ranked.c.place)
+    first = select(ranked).where(ranked.c.place <= bindparam("most"))
+    return Prepared(first.order_by(ranked.c.parent, ranked.c.place))
 
 
 @cache
-def _count_hanging(entity: Entity, target: Entity) -> Select[Any]:
+def _count_hanging(entity: Entity, target: Entity) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return counted.where(*_of_ids(table, parent)).group_by(parent)
+    return Prepared(counted.where(*_of_ids(table, parent)).group_by(parent))
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -176,17 +182,18 @@ def _links(entity: Entity) -> list[Entity]:
     return [link for link in ENTITIES if link in names]
 
 
-def _values(entity: Entity, row: Row[Any]) -> dict[str, object]:
-    known = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to read by name
+def _values(entity: Entity, row: NamedRow) -> dict[str, object]:
     values: dict[str, object] = {}
     for field in FIELDS[entity]:
-        value = known[field.name]
+        value = row[field.name]
         if value is None or value == "":
             continue
         if field.type == "money":
             value = value // AMOUNT_SCALE if value % AMOUNT_SCALE == 0 else value / AMOUNT_SCALE
+        elif field.type == "boolean":
+            value = bool(value)
         elif field.type == "link":
-            name = known[f"{field.name}_name"]
+            name = row[f"{field.name}_name"]
             if name is None:  # what it linked to is gone
                 continue
             value = {"id": f"{field.name}:{value}", "name": name}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     Connection,
     bindparam,
@@ -28,6 +29,7 @@ from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.search.analysis import has_han
+from faas_toolkit.state.prepared import Prepared
 from faas_toolkit.state.sql import Database
 
 SAMPLE = ":sample"
@@ -39,8 +41,9 @@ _SAMPLE_LIFE = timedelta(days=30)
 _IDS_AT_ONCE = 5_000
 _SHOWN_CHOICES = 20
 
-# Two comparisons and no IN: SQLAlchemy writes a list out anew on every call.
-_AREAS = select(AREAS).where(or_(AREAS.c.workspace == bindparam("workspace"), AREAS.c.workspace == SAMPLE))
+_REMEMBERED_VERSIONS = 4_096
+
+_AREAS = Prepared(select(AREAS).where(or_(AREAS.c.workspace == bindparam("workspace"), AREAS.c.workspace == SAMPLE)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,13 @@ class EmbeddedCrm:
     """
 
     kind = "embedded"
+    fresh_for = 0.0
 
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.local = database.dialect == "sqlite"
+        self._versions: LRUCache[str, tuple[object, str]] = LRUCache(_REMEMBERED_VERSIONS)
 
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records; makes the sample on the first lookup of a fresh install."""
@@ -87,9 +93,19 @@ class EmbeddedCrm:
         return found
 
     def version(self, workspace: Workspace) -> str | None:
-        """The change counter of the area that answers for this workspace; `none` before the first lookup of an install."""
+        """The change counter of the area that answers for this workspace; `none` before the first lookup of an install.
+
+        Remembered while nothing at all was written to the database, so that an answer from the cache costs no query.
+        """
+        revision = self._database.revision()  # before the query: a commit between the two must not be missed
+        remembered = self._versions.get(workspace.id)
+        if remembered is not None and revision is not None and remembered[0] == revision:
+            return remembered[1]
         area = self._database.read(lambda connection: _area(connection, workspace.id))
-        return area.version if area is not None else "none"
+        version = area.version if area is not None else "none"
+        if revision is not None:
+            self._versions[workspace.id] = (revision, version)
+        return version
 
     def check(self, workspace: Workspace, deadline: Deadline) -> str:
         """What the store holds for this workspace."""
@@ -125,9 +141,11 @@ def _make_sample(connection: Connection, today: date) -> None:
 
 def _area(connection: Connection, workspace: str) -> _Area | None:
     """The workspace's own area, else the sample's."""
-    rows = connection.execute(_AREAS, {"workspace": workspace}).all()
-    own_first = sorted(rows, key=lambda row: row.workspace != workspace)
-    return _Area(**own_first[0]._mapping) if own_first else None  # noqa: SLF001 - SQLAlchemy's documented way to read by name
+    rows = _AREAS(connection, {"workspace": workspace})
+    if not rows:
+        return None
+    row = next((row for row in rows if row["workspace"] == workspace), rows[0])
+    return _Area(row["number"], row["workspace"], row["changes"], row["sample"])
 
 
 def _is_current(area: _Area, today: date) -> bool:
@@ -163,7 +181,9 @@ class _Search:
             skip = max(0, self.lookup.offset - total)
             missing = self.lookup.limit - len(refs)
             if missing > 0 and skip < count:
-                page = select(table.c.id).where(*chosen).order_by(*order_of(entity)).limit(missing).offset(skip)
+                page = (
+                    select(table.c.id).where(*chosen).order_by(*order_of(entity, self.lookup.hidden)).limit(missing).offset(skip)
+                )
                 refs += [(entity, number) for number in self.connection.execute(page).scalars()]
             total += count
         return self._found(dict.fromkeys(refs, Strength.LISTED), total, notices=() if total else self._choices())

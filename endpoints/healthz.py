@@ -1,0 +1,16 @@
+"""Whether the plugin answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dify_plugin import Endpoint
+from dify_plugin.interfaces.endpoint import Request, Response
+
+from faas_toolkit.dify import adapter
+
+
+class HealthEndpoint(Endpoint):
+    """Hands the request on."""
+
+    def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
+        return adapter.respond(self, "health", r, settings)

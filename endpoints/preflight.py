@@ -1,0 +1,16 @@
+"""What a page of another origin may send."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dify_plugin import Endpoint
+from dify_plugin.interfaces.endpoint import Request, Response
+
+from faas_toolkit.dify import adapter
+
+
+class PreflightEndpoint(Endpoint):
+    """Hands the request on."""
+
+    def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
+        return adapter.respond(self, "preflight", r, settings)

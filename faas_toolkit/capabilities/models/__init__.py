@@ -1,0 +1,1 @@
+"""Language models of the workspace: `model_generate` and `model_fallback`."""

@@ -1,0 +1,160 @@
+"""One answer of one deployment: through its gate, as a primed stream that ends with the complete answer."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from copy import copy
+from dataclasses import replace
+from typing import Any, cast
+
+from faas_toolkit.capabilities.models.port import Asked, Deployment, Report
+from faas_toolkit.capabilities.models.tokens import Expectation, estimate, estimate_messages
+from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.deadline import Deadline, StreamPace
+from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, TooLarge
+from faas_toolkit.core.outbound import Attempt, Outbound, Target
+from faas_toolkit.core.stream import Stream
+
+MAX_ANSWER_CHARS = 1_000_000
+"""One variable holds 1 MB (tools.md §4)."""
+
+_NOTICES = {
+    "length": "The answer stops at max_tokens; it is not finished.",
+    "content_filter": "The model's content filter cut the answer; it is not finished.",
+}
+
+
+class Generation:
+    """Asks deployments.
+
+    Args:
+        outbound: the outbound chain.
+        now: epoch seconds, for prices.
+    """
+
+    def __init__(self, *, outbound: Outbound, now: Callable[[], float]) -> None:
+        self._outbound = outbound
+        self._now = now
+        self._expectations: dict[str, Expectation] = {}
+
+    def __call__(self, deployment: Deployment, asked: Asked, call: Call, max_wait: float) -> Stream:
+        """The answer of this deployment, its first content here.
+
+        Args:
+            deployment: whom to ask.
+            asked: what.
+            call: for whom.
+            max_wait: seconds to wait for a limit at most.
+        """
+        expectation = self._expectations.setdefault(deployment.name, Expectation())
+        run = _Run(deployment, asked, call, expectation, self._now)
+        if deployment.target is None:
+            return run.start(call.deadlines.first_content)
+        attempt = run.attempt(deployment.target, run.start, max_wait)
+        if deployment.also is None:
+            return self._outbound(attempt)
+        return self._outbound(run.attempt(deployment.also, lambda _: self._outbound(attempt), max_wait))
+
+
+class _Run:
+    """One attempt."""
+
+    def __init__(
+        self, deployment: Deployment, asked: Asked, call: Call, expectation: Expectation, now: Callable[[], float]
+    ) -> None:
+        self._deployment = deployment
+        self._asked = asked
+        self._call = call
+        self._expectation = expectation
+        self._now = now
+        self._began = now()
+        self._prompt = estimate_messages(asked.messages)
+        self._report = Report(model=deployment.model)
+        self._texts: list[str] = []
+        self._chars = 0
+
+    def attempt(self, target: Target, send: Callable[[Deadline], Stream], max_wait: float) -> Attempt[Stream]:
+        reserved = self._expectation.reserve(self._call.workspace.id, self._prompt, self._asked.max_tokens, target)
+        return Attempt(call=self._call, target=replace(target, max_wait=max_wait), send=send, cost={"tokens": reserved})
+
+    def start(self, first_content: Deadline) -> Stream:
+        pace = StreamPace(first_content, self._call.deadlines)
+        return Stream.primed(self._chunks(pace), usage=self._settled, answer=self._answer)
+
+    def _chunks(self, pace: StreamPace) -> Iterator[str]:
+        pieces = self._deployment.source.generate(self._asked, self._call, pace, self._report)
+        with closing(cast("Any", pieces)):
+            try:
+                for piece in pieces:
+                    if piece:
+                        pace.flow()
+                        self._take(piece)
+                        yield piece
+            except Failure as failure:
+                raise (self._incomplete(failure) if self._texts else failure) from failure
+        if not self._texts:
+            raise self._empty()
+
+    def _take(self, piece: str) -> None:
+        self._chars += len(piece)
+        if self._chars > MAX_ANSWER_CHARS:
+            raise TooLarge(f"The answer is longer than {MAX_ANSWER_CHARS:,} characters.", hint="Set max_tokens.")
+        self._texts.append(piece)
+
+    def _incomplete(self, failure: Failure) -> Failure:
+        """A part of the answer may have been read already, so nobody else is asked, and the text says what it was."""
+        told = copy(failure)
+        told.message = f"The answer is incomplete: it broke off after {self._chars:,} characters. {failure.message}"
+        told.args = (told.message,)
+        return told
+
+    def _empty(self) -> Failure:
+        what = f"Model {self._deployment.name!r}"
+        match self._report.finish_reason:
+            case "content_filter":
+                return Blocked(f"The content filter of {what} refused to answer.", hint="Ask for something else.")
+            case "length":
+                return InvalidInput(f"{what} used up max_tokens before it said anything.", hint="Raise max_tokens.")
+            case _:
+                return BadResponse(f"{what} answered nothing.")
+
+    def _tokens(self) -> tuple[int, int, bool]:
+        """Of prompt and answer; whether they are only estimated, since nobody said."""
+        report = self._report
+        if report.prompt_tokens is not None and report.completion_tokens is not None:
+            return report.prompt_tokens, report.completion_tokens, False
+        return self._prompt, estimate("".join(self._texts)), True
+
+    def _settled(self) -> Mapping[str, int]:
+        prompt, completion, estimated = self._tokens()
+        if not estimated:
+            self._expectation.learn(self._call.workspace.id, self._prompt, prompt, completion)
+        noted = self._call.record.tokens
+        noted["prompt"] = noted.get("prompt", 0) + prompt
+        noted["completion"] = noted.get("completion", 0) + completion
+        return {"tokens": prompt + completion}
+
+    def _answer(self) -> Answer:
+        report = self._report
+        prompt, completion, estimated = self._tokens()
+        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        notice = _NOTICES.get(report.finish_reason)
+        return Answer(
+            variables={
+                "answer": "".join(self._texts),
+                "structured": {},
+                "model": report.model,
+                "usage": {**usage, "estimated": estimated},
+                "cost": self._cost(prompt, completion),
+                "finish_reason": report.finish_reason,
+            },
+            source=self._deployment.name,
+            partial=notice is not None,
+            notices=(notice,) if notice else (),
+        )
+
+    def _cost(self, prompt: int, completion: int) -> Mapping[str, object]:
+        if self._deployment.price is not None:
+            return self._deployment.price.cost(prompt, completion, self._began)
+        if self._report.price is not None:
+            return {"amount": self._report.price, "currency": self._report.currency}
+        return {}

@@ -1,0 +1,1 @@
+"""How one deployment of a model is asked."""

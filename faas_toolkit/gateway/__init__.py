@@ -1,0 +1,1 @@
+"""HTTP in front of the toolkit, as plain values: no SDK, no server, no sockets."""

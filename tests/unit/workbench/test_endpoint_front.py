@@ -1,0 +1,37 @@
+"""What the front makes of a request is what Dify's daemon makes of it."""
+
+import h11
+import pytest
+
+from workbench.endpoint_front import raw_request
+
+
+def read(raw):
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(raw)
+    request = connection.next_event()
+    return request, dict(request.headers)
+
+
+def test_an_empty_post_arrives_as_five_bytes_and_an_empty_get_as_none():
+    assert raw_request("POST", "/mcp", "", {}, b"").endswith(b"\r\n\r\n0\r\n\r\n")
+    assert raw_request("GET", "/mcp", "", {}, b"").endswith(b"localhost\r\n\r\n")
+
+
+def test_the_query_arrives_sorted_and_written_anew():
+    request, _ = read(raw_request("GET", "/a b", "z=1&b=2&b=1&a=%2F+x", {}, b""))
+    assert request.target == b"/a%20b?a=%2F+x&b=1&b=2&z=1"
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "x-real-ip", "X-Original-Host", "Content-Length", "Connection"])
+def test_no_address_of_a_caller_and_no_framing_is_handed_on(name):
+    _, headers = read(raw_request("POST", "/mcp", "", {name: "7", "X-Kept": "yes"}, b"12"))
+    assert headers[b"x-kept"] == b"yes"
+    assert headers.get(name.lower().encode(), b"2") == b"2"
+
+
+def test_the_body_is_framed_by_its_own_length():
+    raw = raw_request("POST", "/mcp", "", {"Host": "dify.example"}, "ü".encode())
+    request, headers = read(raw)
+    assert (request.method, headers[b"content-length"], headers[b"host"]) == (b"POST", b"2", b"dify.example")
+    assert raw.endswith(b"\r\n\r\n" + "ü".encode())
