@@ -59,6 +59,7 @@ ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS 
 bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, a routed model call beside httpx
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
+	$(BIN)/python -m bench.knowledge
 	$(BIN)/python -m bench.routing
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network

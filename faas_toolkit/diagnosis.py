@@ -19,7 +19,8 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         check="catalog",
         item="in force",
         status="ok" if broken is None else "warning",
-        text=f"{loaded.origin}, {loaded.hash[:12]}: {len(catalog.crm)} CRM sources, {len(catalog.functions)} functions.",
+        text=f"{loaded.origin}, {loaded.hash[:12]}: {len(catalog.crm)} CRM sources,"
+        f" {len(catalog.knowledge)} knowledge bases, {len(catalog.functions)} functions.",
         repair="" if broken is None else "The configured catalog is broken (below); repair it in the setting `catalog`.",
     )
     for finding in loaded.warnings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from faas_toolkit.core.chain import Capability
 from faas_toolkit.core.inventory import Inventory
 from faas_toolkit.core.outbound import Target
-from faas_toolkit.wiring import CRM_SOURCES, MODEL_SOURCES, PLATFORMS, Process, load
+from faas_toolkit.wiring import CRM_SOURCES, EMBEDDERS, KNOWLEDGE_SOURCES, MODEL_SOURCES, PLATFORMS, Process, load
 
 if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.capability import CrmCapability
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from faas_toolkit.capabilities.crm.port import CrmSource
     from faas_toolkit.capabilities.faas.capability import FunctionCapability
     from faas_toolkit.capabilities.faas.config import HttpFunction, LambdaFunction
+    from faas_toolkit.capabilities.knowledge.assembly import Knowledge
     from faas_toolkit.capabilities.models.capability import ModelCapability
     from faas_toolkit.capabilities.models.config import DifyDeployment, FunctionDeployment, OpenAiDeployment
     from faas_toolkit.capabilities.models.generation import Generation
@@ -47,6 +48,9 @@ class Families:
         return {
             "crm.lookup": lambda: self._crm,
             "function.call": lambda: self.functions,
+            "knowledge.search": lambda: self._knowledge.search,
+            "knowledge.add": lambda: self._knowledge.add,
+            "knowledge.remove": lambda: self._knowledge.remove,
             "model.generate": lambda: self._models,
             "model.fallback": self._dify_fallback,
         }
@@ -54,7 +58,7 @@ class Families:
     @cached_property
     def inventories(self) -> Mapping[str, Inventory]:
         """What each family tells about itself."""
-        return {"crm": self._crm, "functions": self.functions, "models": self._models}
+        return {"crm": self._crm, "knowledge": self._knowledge.search, "functions": self.functions, "models": self._models}
 
     @cached_property
     def _crm(self) -> "CrmCapability":
@@ -74,6 +78,23 @@ class Families:
             fresh_for = self._catalog.functions[config.function].cache
             return make(function=config.function, invoke=self.functions.invoke, fresh_for=fresh_for), None
         return make(database=self._process.database, clock=self._process.clock), config.to_target(f"crm:{name}")
+
+    @cached_property
+    def _knowledge(self) -> "Knowledge":
+        from faas_toolkit.capabilities.knowledge.assembly import Knowledge
+
+        process = self._process
+        return Knowledge(
+            configured=self._catalog.knowledge,
+            source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
+            embedder_class=lambda kind: load(EMBEDDERS[kind]),
+            database=process.database,
+            clock=process.clock,
+            offload=process.offload,
+            outbound=process.outbound,
+            client=self.client,
+            invoke=self.functions.invoke,
+        )
 
     @cached_property
     def functions(self) -> "FunctionCapability":

@@ -98,7 +98,7 @@ class Service:
                         yield from runtime.redact.pieces(answer.texts())
                     answer = answer.answer
                 answer = runtime.redacted(answer)  # before the text is cut, so that no secret is torn by that
-                text = runtime.present(call.operation, answer, MAX_TEXT_CHARS)
+                text = runtime.present(call.operation, answer, answer.text_chars or MAX_TEXT_CHARS)
             except Failure as failure:
                 failure.message, failure.hint = runtime.redact(failure.message), runtime.redact(failure.hint)
                 yield Outcome(meta=self._meta(runtime, record), failure=failure)

@@ -36,6 +36,9 @@ VERSION = "0.1.0"
 OPERATIONS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
+    "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
+    "knowledge.add": "faas_toolkit.capabilities.knowledge.operations:ADD",
+    "knowledge.remove": "faas_toolkit.capabilities.knowledge.operations:REMOVE",
     "model.generate": "faas_toolkit.capabilities.models.operations:GENERATE",
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
@@ -45,6 +48,9 @@ OPERATIONS: Mapping[str, str] = {
 PRESENTERS: Mapping[str, str] = {
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
+    "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
+    "knowledge.add": "faas_toolkit.capabilities.knowledge.presentation:present_add",
+    "knowledge.remove": "faas_toolkit.capabilities.knowledge.presentation:present_remove",
     "model.generate": "faas_toolkit.capabilities.models.presentation:present_answer",
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
@@ -60,6 +66,17 @@ MODEL_SOURCES: Mapping[str, str] = {
     "openai": "faas_toolkit.capabilities.models.sources.openai:OpenAiModel",
     "dify": "faas_toolkit.capabilities.models.sources.dify:DifyModel",
     "function": "faas_toolkit.capabilities.models.sources.function:FunctionModel",
+}
+
+KNOWLEDGE_SOURCES: Mapping[str, str] = {
+    "embedded": "faas_toolkit.capabilities.knowledge.sources.embedded.source:EmbeddedKnowledge",
+    "external_knowledge": "faas_toolkit.capabilities.knowledge.sources.external_knowledge:ExternalKnowledge",
+    "function": "faas_toolkit.capabilities.knowledge.sources.function:FunctionKnowledge",
+}
+
+EMBEDDERS: Mapping[str, str] = {
+    "dify": "faas_toolkit.capabilities.knowledge.embedding:DifyEmbedder",
+    "openai": "faas_toolkit.capabilities.knowledge.embedding:OpenAiEmbedder",
 }
 
 PLATFORMS: Mapping[str, str] = {

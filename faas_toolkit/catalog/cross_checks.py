@@ -15,7 +15,11 @@ from faas_toolkit.core.untrusted import nearest, printable
 _COMPARED = 1_000
 """Names among which the nearest is looked for."""
 
-_FAMILIES = {"functions": ("function.call", "functions"), "crm": ("crm.read", "crm.sources")}
+_FAMILIES = {
+    "functions": ("function.call", "functions"),
+    "crm": ("crm.read", "crm.sources"),
+    "knowledge": ("knowledge.read", "knowledge"),
+}
 
 
 def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> Iterator[FoundAt]:
@@ -30,15 +34,19 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         yield from _names(("roles", name, "functions"), _mapping(role).get("functions"), functions, "function")
         yield from _names(("roles", name, "models"), _mapping(role).get("models"), pools, "pool of models")
         yield from _names(("roles", name, "crm", "sources"), crm.get("sources"), _mapping(sections.get("crm")), "CRM source")
+        bases = _mapping(sections.get("knowledge"))
+        yield from _names(("roles", name, "knowledge"), _mapping(role).get("knowledge"), bases, "knowledge base")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
-    yield from _unreachable(functions, roles)
+    serving = _serving(sections)
+    yield from _unreachable({name: each for name, each in functions.items() if name not in serving}, roles)
     yield from _functions_as_models(pools, functions)
-    for name, source in _mapping(sections.get("crm")).items():
-        named = _mapping(source).get("function")
-        if isinstance(named, str):
-            yield from _exists(("crm", name, "function"), named, functions, "function")
+    for family in ("crm", "knowledge"):
+        for name, source in _mapping(sections.get(family)).items():
+            named = _mapping(source).get("function")
+            if isinstance(named, str):
+                yield from _exists((family, name, "function"), named, functions, "function")
 
 
 def _functions_as_models(pools: Mapping[str, object], functions: Mapping[str, object]) -> Iterator[FoundAt]:
@@ -123,6 +131,16 @@ def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> I
             )
 
 
+def _serving(sections: Mapping[str, object]) -> set[str]:
+    """Functions that serve a source or stand around an operation: nobody has to be able to call them."""
+    named = [
+        _mapping(source).get("function") for family in ("crm", "knowledge") for source in _mapping(sections.get(family)).values()
+    ]
+    for around in map(_mapping, _mapping(sections.get("operations")).values()):
+        named += [around.get("before"), around.get("after")]
+    return {name for name in named if isinstance(name, str)}
+
+
 def _unreachable(functions: Mapping[str, object], roles: Mapping[str, object]) -> Iterator[FoundAt]:
     """Functions that nobody may call, which is what comes of adding `functions` and forgetting `roles`."""
     for role in map(_mapping, roles.values()):
@@ -149,7 +167,11 @@ def _granted_nothing(name: str, role: Mapping[str, object]) -> Iterator[FoundAt]
     allow = [text for _, text in _texts(role.get("allow"))]
     if "*" in allow:
         return
-    listed = {"functions": role.get("functions"), "crm": _mapping(role.get("crm")).get("sources")}
+    listed = {
+        "functions": role.get("functions"),
+        "crm": _mapping(role.get("crm")).get("sources"),
+        "knowledge": role.get("knowledge"),
+    }
     for family, (grant, key) in _FAMILIES.items():
         if _held(grant, allow) and listed[family] is None:
             path: Path = ("roles", name, *key.split("."))

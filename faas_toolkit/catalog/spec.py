@@ -10,6 +10,7 @@ from pydantic import Field
 
 from faas_toolkit.capabilities.crm.config import CrmSourceConfig
 from faas_toolkit.capabilities.faas.config import FunctionConfig
+from faas_toolkit.capabilities.knowledge.config import KnowledgeBaseConfig
 from faas_toolkit.capabilities.models.config import ModelsConfig
 from faas_toolkit.net.config import Network, Section
 from faas_toolkit.observe.config import AuditConfig
@@ -18,14 +19,14 @@ from faas_toolkit.pipeline.config import OperationConfig, QuotaConfig, ReviewCon
 type Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 """Letters, digits, `_`, `-`, `.`: names appear in tool arguments, globs and texts."""
 
-LATER_SECTIONS = ("knowledge", "alerts", "alert_rules")
+LATER_SECTIONS = ("alerts", "alert_rules")
 """Sections of the contract that this version does not serve; refused, since ignoring them would pass for serving them."""
 
-LATER_KEYS = frozenset({"connection", "proxy", "embedding", "person", "dataset", "latency_budget"})
+LATER_KEYS = frozenset({"connection", "proxy", "person", "dataset", "latency_budget"})
 """Keys of the contract that later versions serve, wherever they stand."""
 
 LATER_VALUES: Mapping[str, frozenset[str]] = {
-    "kind": frozenset({"hubspot", "salesforce", "pipedrive", "zoho", "sql", "generate"}),
+    "kind": frozenset({"dify_dataset", "hubspot", "salesforce", "pipedrive", "zoho", "sql", "generate"}),
     "platform": frozenset(
         {
             "alibaba_fc",
@@ -50,6 +51,7 @@ class Catalog(Section):
     version: Literal[1]
     roles: dict[Name, RoleConfig]
     crm: dict[Name, CrmSourceConfig]
+    knowledge: dict[Name, KnowledgeBaseConfig]
     functions: dict[Name, FunctionConfig]
     models: ModelsConfig = Field(default_factory=ModelsConfig)
     operations: dict[str, OperationConfig] = Field(default_factory=dict)

@@ -77,6 +77,8 @@ class Scope:
     hidden: frozenset[str] = frozenset()
     """Fields never shown, as `entity.field`, e.g. `person.phone`."""
     groups: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    """The roles of the catalog that the caller holds: documents may be open to some of them only."""
     owner: str | None = None
 
     def allows(self, family: str, name: str) -> bool:
@@ -98,6 +100,7 @@ class Scope:
             "sources": {family: sorted(names) for family, names in self.sources.items()},
             "hidden": sorted(self.hidden),
             "groups": sorted(self.groups),
+            "roles": sorted(self.roles),
             "owner": self.owner,
         }
 
@@ -195,3 +198,5 @@ class Answer:
     """Something was missing (a source was down); never cached."""
     notices: tuple[str, ...] = ()
     """Sentences the reader should know, e.g. that the list was cut."""
+    text_chars: int | None = None
+    """How long the text may be, where the caller asked for more or less than usual."""

@@ -7,6 +7,8 @@ from datetime import date, time
 from decimal import Decimal
 from uuid import UUID
 
+from faas_toolkit.core.upload import Upload
+
 
 def canonical_json(value: object) -> str:
     """Compact JSON with sorted keys.
@@ -26,6 +28,8 @@ def digest(value: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, Upload):
+        return value.described()
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=canonical_json)
     if isinstance(value, (date, time)):

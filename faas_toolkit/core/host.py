@@ -79,3 +79,13 @@ class Host(Protocol):
     def llm(self) -> LanguageModels:
         """The workspace's language models."""
         ...
+
+    def embed(
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"]
+    ) -> list[list[float]]:
+        """A vector for each text, from an embedding model that the workspace has set up in Dify.
+
+        Raises:
+            Unavailable: the model is not set up, refuses, or the host does not answer.
+        """
+        ...

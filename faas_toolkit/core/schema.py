@@ -19,6 +19,7 @@ from faas_toolkit.core.untrusted import (
     require_clean_text,
     require_clean_value,
 )
+from faas_toolkit.core.upload import Upload
 
 __all__ = [
     "MAX_JSON_BYTES",
@@ -36,6 +37,7 @@ __all__ = [
 ParameterType = Literal["string", "integer", "number", "boolean", "select", "list", "object", "value", "file", "files", "model"]
 
 MAX_LIST_ITEMS = 1_000
+MAX_FILES = 20
 MAX_WHOLE_NUMBER = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly (RFC 8259 §6)."""
 _NAMED_PROBLEMS = 5
@@ -231,8 +233,17 @@ def _model(parameter: Parameter, given: object) -> Mapping[str, object]:
     return selected
 
 
-def _files(parameter: Parameter, given: object) -> object:
-    return given
+def _files(parameter: Parameter, given: object) -> tuple[Upload, ...] | Upload | None:
+    """Files as the host hands them on; an unset variable of files arrives as a list of one None (dify-daemon N18)."""
+    items = [item for item in (given if isinstance(given, (list, tuple)) else [given]) if item is not None]
+    if len(items) > MAX_FILES:
+        raise InvalidInput(f"{parameter.name} takes at most {MAX_FILES} files, got {len(items):,}.")
+    files = tuple(item for item in items if isinstance(item, Upload))
+    if len(files) < len(items):
+        raise InvalidInput(f"{parameter.name} takes files that the app hands on, got {printable(given)}; send a text as a text.")
+    if parameter.type == "files":
+        return files
+    return files[0] if files else None
 
 
 _CHECKS: dict[ParameterType, Callable[[Parameter, object], object]] = {

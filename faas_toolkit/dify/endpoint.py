@@ -53,7 +53,8 @@ def _answered(endpoint: "Endpoint", door: str, request: "Request", settings: Map
 
 def _toolbox(endpoint: "Endpoint", settings: Mapping[str, object], visitor: Visitor) -> Toolbox:
     own = parse_settings({name: settings.get(name) for name in _SETTINGS})
-    host = DifyHost(endpoint.session.storage, DifyModels(endpoint.session, node.hard_limit))
+    session = endpoint.session
+    host = DifyHost(session.storage, DifyModels(session, node.hard_limit), embedding=session.model.text_embedding)
     this_node = node.current()
     workspace = this_node.directory.find(endpoint.session.endpoint_id, host.storage, own.encryption_key)
     in_force = this_node.handover.take(own, workspace, host.storage)

@@ -1,9 +1,13 @@
 """What Dify does for a call, through the session of the SDK."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.host import LanguageModels
+
+if TYPE_CHECKING:
+    from dify_plugin.invocations.model.text_embedding import TextEmbeddingInvocation
 
 
 class SessionStorage(Protocol):
@@ -60,9 +64,36 @@ class DifyStorage:
 class DifyHost:
     """Dify as one call sees it; not to be kept after the call (late requests vanish: dify-runtime §4.3)."""
 
-    def __init__(self, storage: SessionStorage, llm: LanguageModels) -> None:
+    def __init__(
+        self, storage: SessionStorage, llm: LanguageModels, *, embedding: "TextEmbeddingInvocation | None" = None
+    ) -> None:
         self.storage = DifyStorage(storage)
         self.llm = llm
+        self._embedding = embedding
+
+    def embed(
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"]
+    ) -> list[list[float]]:
+        """A vector for each text, from a model of the workspace.
+
+        Raises:
+            Unavailable: Dify or the model's provider refused, or did not answer.
+        """
+        from dify_plugin.entities.model import EmbeddingInputType
+        from dify_plugin.entities.model.text_embedding import TextEmbeddingModelConfig
+
+        if self._embedding is None:
+            raise Unavailable("This call came in a way that cannot use Dify's models.", retryable=False)
+        try:
+            result = self._embedding.invoke(
+                TextEmbeddingModelConfig(provider=provider, model=model), list(texts), EmbeddingInputType(purpose)
+            )
+        except Exception as error:
+            raise Unavailable(
+                f"Dify's embedding model {model!r} of {provider!r} does not answer.",
+                hint="Check in Dify that the provider is set up, that the model is an embedding model, and its credentials.",
+            ) from error
+        return [list(vector) for vector in result.embeddings]
 
 
 def _unavailable() -> Unavailable:

@@ -13,6 +13,7 @@ from faas_toolkit.core.call import Origin, Surface, Workspace
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
+from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
 from faas_toolkit.dify.models import DifyModels
 from faas_toolkit.service import Outcome, Request
@@ -92,13 +93,13 @@ def _governed(
 ) -> Iterator[str | Reply]:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit))
+    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit), embedding=tool.session.model.text_embedding)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
     this_node.handover.leave(configured, workspace, host.storage)
     request = Request(
         operation=operation,
-        arguments=arguments(parameters),
+        arguments={name: as_uploads(value) for name, value in arguments(parameters).items()},
         origin=_origin(tool, parameters, workspace, surface),
         host=host,
     )

@@ -227,6 +227,22 @@ class TargetSection(Section):
         )
 
 
+class StoreSection(Section):
+    """What a target takes that is in the toolkit's own store or in its host: nothing to reach, so no auth, TLS or timeout."""
+
+    limits: tuple[Limit, ...] = ()
+    breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
+    """`false` switches it off."""
+
+    def to_target(self, target_id: str) -> Target:
+        """The target as the outbound chain takes it, e.g. `crm:main`."""
+        return Target(
+            id=target_id,
+            limits=tuple(limit.to_line() for limit in self.limits),
+            breaker=self.breaker.to_rules() if self.breaker else None,
+        )
+
+
 class Network(Section):
     """What the catalog opens beyond public HTTPS on port 443."""
 

@@ -79,7 +79,8 @@ class Access:
         if names not in self._made:
             if len(self._made) > 1_000:  # combinations come from tokens, so they are not bounded by the catalog
                 self._made.clear()
-            self._made[names] = _merged([self._roles[name] for name in names])
+            scope, masks = _merged([self._roles[name] for name in names])
+            self._made[names] = replace(scope, roles=frozenset(names)), masks
         return self._made[names]
 
 

@@ -16,6 +16,7 @@ def answer_as_dict(answer: Answer) -> dict[str, object]:
         "added": dict(answer.added),
         "partial": answer.partial,
         "notices": list(answer.notices),
+        "text_chars": answer.text_chars,
     }
 
 
@@ -27,6 +28,7 @@ def answer_from_dict(kept: Mapping[str, Any]) -> Answer:
         added=kept["added"],
         partial=kept["partial"],
         notices=tuple(kept["notices"]),
+        text_chars=kept.get("text_chars"),
     )
 
 

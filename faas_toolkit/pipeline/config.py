@@ -83,6 +83,7 @@ class RoleConfig(Section):
     models: Names | None = None
     """Names or globs of pools; absent: all, since `model.use` alone opens nothing else."""
     knowledge: Names | None = None
+    """Names or globs of knowledge bases; absent: none, or all where `*` is allowed."""
     crm: CrmRights = Field(default_factory=CrmRights)
     mask: dict[Detector, ShownAs] = Field(default_factory=dict)
     """How personal data of each detector is shown to this role."""

@@ -32,6 +32,7 @@ from faas_toolkit.core.errors import (
 from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable, shortened
+from faas_toolkit.core.upload import described
 from faas_toolkit.pipeline.masking import Masker, masker_of
 
 _REASON_CHARS = 500
@@ -94,7 +95,7 @@ class Consult:
         return None if rewritten is None else self._checked(name, call, rewritten, masker)
 
     def _ask(self, name: str, call: Call) -> Mapping[str, object]:
-        payload = {"operation": call.operation.name, "arguments": dict(call.arguments), "caller": _described(call.caller)}
+        payload = {"operation": call.operation.name, "arguments": described(call.arguments), "caller": _described(call.caller)}
         try:
             verdict = self._invoke(name, payload, call)
         except Failure as failure:

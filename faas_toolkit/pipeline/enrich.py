@@ -16,6 +16,7 @@ from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.schema import json_size, require_clean_value
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.upload import described
 
 MAX_ADDED_BYTES = 100_000
 
@@ -64,7 +65,7 @@ class Enrich:
     def _ask(self, name: str, call: Call, answer: Answer) -> Mapping[str, object]:
         payload = {
             "operation": call.operation.name,
-            "arguments": dict(call.arguments),
+            "arguments": described(call.arguments),
             "result": dict(answer.variables),
             "source": answer.source,
         }

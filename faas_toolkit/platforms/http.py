@@ -1,6 +1,5 @@
 """Any function behind an address: POST of JSON with a signature or credentials. Serves most platforms' HTTP triggers."""
 
-import base64
 import hashlib
 import re
 import secrets
@@ -8,9 +7,9 @@ import secrets
 import httpx
 
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.config import Auth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
-from faas_toolkit.net.signing import standard_webhooks
 from faas_toolkit.platforms.answer import data_of, require_success
 from faas_toolkit.platforms.payload import encode_payload
 from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
@@ -55,7 +54,7 @@ class HttpPlatform:
             "User-Agent": "faas-toolkit",
             "Idempotency-Key": invocation.message_id,
             "traceparent": traceparent(invocation.trace_id),
-            **self._proof(invocation, body),
+            **authorization(self._auth, body=body, message_id=invocation.message_id, timestamp=int(self._now())),
         }
         request = httpx.Request("POST", self._target.url, headers=headers, content=body)
         response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
@@ -68,22 +67,6 @@ class HttpPlatform:
         """Whether something listens at the address. No request is sent: many runtimes run the function for HEAD, too."""
         self._client.connect(self._target.url, deadline, what=self._what, tls=self._tls)
         return "accepts connections"
-
-    def _proof(self, invocation: Invocation, body: bytes) -> dict[str, str]:
-        if self._auth is None:
-            return {}
-        headers: dict[str, str] = {}
-        if self._auth.bearer is not None:
-            headers["Authorization"] = f"Bearer {self._auth.bearer.get_secret_value()}"
-        if self._auth.basic is not None:
-            pair = f"{self._auth.basic.username}:{self._auth.basic.password.get_secret_value()}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        if self._auth.header is not None:
-            headers[self._auth.header.name] = self._auth.header.value.get_secret_value()
-        if self._auth.standard_webhook is not None:
-            secret = self._auth.standard_webhook.get_secret_value()
-            headers |= standard_webhooks.sign(secret, message_id=invocation.message_id, timestamp=int(self._now()), body=body)
-        return headers
 
 
 def traceparent(trace_id: str) -> str:

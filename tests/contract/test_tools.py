@@ -14,6 +14,9 @@ TEXT = "Aurora renewed its contract. The renewal is worth two thousand euros. No
 RIGHT = {
     "crm_lookup": {"query": "Wei", "limit": 3},
     "function_call": {"function": "churn_score", "arguments": json.dumps({"open_tickets": 4})},
+    "knowledge_search": {"query": "How long can goods be returned?", "bases": "handbook"},
+    "knowledge_add": {"text": "# Parking\n\nThe car park opens at seven.", "base": "notes", "metadata": '{"year": 2026}'},
+    "knowledge_remove": {"base": "notes", "filters": '{"title": "nothing is called so"}'},
     "model_generate": {"prompt": TEXT, "system": "You summarise.", "temperature": 0.2, "max_tokens": 500},
     "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
@@ -47,6 +50,36 @@ WRONG = [
     ("crm_lookup", {"query": "Wei", "filters": '{"colour": "red"}'}, "colour"),
     ("crm_lookup", {"query": "Wei", "cursor": "made up"}, "cursor"),
     ("crm_lookup", {"query": "Wei", "sources": "nowhere"}, "nowhere"),
+    ("knowledge_search", {}, "query"),
+    ("knowledge_search", {"query": "x" * 2_001}, "2,000"),
+    ("knowledge_search", {"query": "returns", "top_k": 51}, "1 to 50"),
+    ("knowledge_search", {"query": "returns", "max_chars": 10}, "500 to 40000"),
+    ("knowledge_search", {"query": "returns", "mode": "magic"}, "hybrid"),
+    ("knowledge_search", {"query": "returns", "bases": "handbok"}, "handbook"),
+    ("knowledge_search", {"query": "returns", "bases": "handbook", "filters": '{"departmnt": "support"}'}, "department"),
+    ("knowledge_search", {"query": "returns", "filters": '{"year": {"above": 1}}'}, "gte"),
+    ("knowledge_search", {"query": "returns", "filters": '{"year": {"gt": [1]}}'}, "number"),
+    ("knowledge_search", {"query": "returns", "filters": "[1]"}, "JSON object"),
+    ("knowledge_search", {"query": "a\0b"}, "null character"),
+    ("knowledge_add", {"base": "notes"}, "text, files and url"),
+    ("knowledge_add", {"text": "a", "url": "https://a.example", "base": "notes"}, "text and url"),
+    ("knowledge_add", {"text": "a"}, "handbook, notes"),
+    ("knowledge_add", {"text": "a", "base": "nowhere"}, "nowhere"),
+    ("knowledge_add", {"text": "\u2028 \ufeff", "base": "notes"}, "holds no text"),
+    ("knowledge_add", {"text": "x" * 1_000_001, "base": "notes"}, "1,000,000"),
+    ("knowledge_add", {"text": "a", "base": "notes", "access": '{"role": ["a"]}'}, "roles"),
+    ("knowledge_add", {"text": "a", "base": "notes", "access": "{}"}, "nobody"),
+    ("knowledge_add", {"text": "a", "base": "notes", "metadata": '{"a": {"b": 1}}'}, "list of these"),
+    ("knowledge_add", {"text": "a", "base": "notes", "document": "notes:999"}, "notes:999"),
+    ("knowledge_add", {"text": "a", "base": "notes", "document": "policies:1"}, "policies"),
+    ("knowledge_add", {"url": "http://127.0.0.1:1/", "base": "notes"}, "not allowed"),
+    ("knowledge_add", {"url": "https://169.254.169.254/latest/meta-data", "base": "notes"}, "169.254.169.254"),
+    ("knowledge_add", {"url": "file:///etc/passwd", "base": "notes"}, "https address"),
+    ("knowledge_remove", {"base": "notes"}, "a document, or filters"),
+    ("knowledge_remove", {"document": "notes:999"}, "notes:999"),
+    ("knowledge_remove", {"document": "handbook:1"}, "read-only"),
+    ("knowledge_remove", {"document": "12; DROP"}, "handbook, notes"),
+    ("knowledge_remove", {"base": "notes", "document": "-1"}, "notes:12"),
     ("function_call", {}, "function"),
     ("function_call", {"function": "nothing_like_it"}, "nothing_like_it"),
     ("function_call", {"function": "churn_scor"}, "churn_score"),
@@ -224,7 +257,8 @@ def test_a_function_that_answers_our_own_secret_does_not_get_it_out(ask, catalog
 def test_a_secret_that_the_end_of_the_text_would_tear_does_not_get_out_in_part(ask, catalog):
     token = "".join(reversed("the-bearer-of-this-test"))
     function = {**catalog["functions"]["garbage"], "auth": {"bearer": "${secret:token}"}}
-    using = {"catalog": json.dumps({**catalog, "functions": {"garbage": function}}), "secrets": json.dumps({"token": token})}
+    only = {**catalog, "functions": {"garbage": function}, "models": {"pools": {}}}
+    using = {"catalog": json.dumps(only), "secrets": json.dumps({"token": token})}
     for before in range(0, 30, 3):
         asking = {"function": "garbage", "arguments": json.dumps({"kind": f"echo after {before}"})}
         seen = ask("agent-chat", "function_call", asking, workspace="torn", using=using)
@@ -238,7 +272,7 @@ def test_a_function_that_answers_our_basic_credentials_does_not_get_the_password
     basic = {"basic": {"username": user, "password": "${secret:password}"}}
     function = {**catalog["functions"]["garbage"], "auth": basic}
     using = {
-        "catalog": json.dumps({**catalog, "functions": {"garbage": function}}),
+        "catalog": json.dumps({**catalog, "functions": {"garbage": function}, "models": {"pools": {}}}),
         "secrets": json.dumps({"password": password}),
     }
     asking = {"function": "garbage", "arguments": '{"kind": "echo"}'}

@@ -119,7 +119,8 @@ def test_a_model_that_calls_the_tools_answers_from_the_same_facts(demo):
     assert status == 0, shown
     assert f"model scripted at {server.url}" in shown
     offered = {tool["function"]["name"] for tool in server.requests[0]["tools"]}
-    assert offered == {"crm_lookup", "function_call", "model_generate", "list_capabilities", "diagnose"}
+    knowledge = {"knowledge_search", "knowledge_add", "knowledge_remove"}
+    assert offered == {"crm_lookup", "function_call", "model_generate", "list_capabilities", "diagnose", *knowledge}
 
 
 def test_a_model_that_makes_its_facts_up_fails(demo):

@@ -15,7 +15,8 @@ FACTS = {"open_tickets": 3, "days_since_last_activity": 45, "open_deal_value": 2
 
 @pytest.fixture(scope="module")
 def addresses() -> Iterator[dict[str, str]]:
-    with serving([Function(SAMPLES / name) for name in ("churn_score", "exchange_rates", "summarise")]) as running:
+    names = ("churn_score", "exchange_rates", "policy_search", "summarise")
+    with serving([Function(SAMPLES / name) for name in names]) as running:
         yield {function.name: function.url for function in running}
 
 
@@ -134,6 +135,43 @@ def test_a_bad_amount_is_named_with_what_would_be_right(rates, body, problem):
     answer = rates(body)
     assert answer.status_code == 400
     assert problem in " ".join(answer.json()["error"]["problems"])
+
+
+@pytest.fixture
+def policies(addresses):
+    def ask(query="hotel abroad", knowledge_id="policies", setting=None, **more):
+        body = {"knowledge_id": knowledge_id, "query": query, "retrieval_setting": setting or {"top_k": 3}, **more}
+        return httpx.post(f"{addresses['policy_search']}retrieval", json=body)
+
+    return ask
+
+
+def test_a_base_answers_in_the_shape_of_the_external_knowledge_api(policies):
+    answer = policies(metadata_condition=None)
+    assert answer.status_code == 200
+    for record in answer.json()["records"]:
+        assert set(record) == {"content", "score", "title", "metadata"}
+        assert 0 < record["score"] <= 1
+    assert answer.json()["records"][0]["title"] == "Business trips"
+
+
+def test_a_base_keeps_the_number_the_threshold_and_the_condition_it_is_asked_for(policies):
+    assert len(policies(setting={"top_k": 1}).json()["records"]) == 1
+    assert policies(setting={"top_k": 3, "score_threshold": 0.99}, query="hotel on the moon").json() == {"records": []}
+    condition = {"name": "department", "comparison_operator": "is", "value": "people"}
+    chosen = policies(query="abroad", metadata_condition={"logical_operator": "and", "conditions": [condition]})
+    assert [record["title"] for record in chosen.json()["records"]] == ["Working from home"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"knowledge_id": "other"}, 2001), ({"query": ""}, 1001), ({"query": 7}, 1001), ({"setting": {"top_k": "many"}}, 1001)],
+)
+def test_a_base_refuses_in_the_words_of_the_api(policies, change, code):
+    answer = policies(**change)
+    assert answer.status_code == 400
+    assert answer.json()["error_code"] == code
+    assert answer.json()["error_msg"]
 
 
 def test_a_function_that_does_not_start_is_told_with_what_it_wrote(tmp_path):

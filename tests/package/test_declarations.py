@@ -49,7 +49,9 @@ def test_only_what_a_builder_sets_is_kept_from_the_model(tools):
             set_by_the_app = parameter["name"] in builders
             assert parameter["form"] == ("form" if set_by_the_app else "llm"), where
             selectors = ("model-selector",) if set_by_the_app else ()  # never on a tool for agents: unset, it breaks them
-            assert parameter["type"] in ("string", "number", "boolean", "select", *selectors), where
+            # Files are no matter of a model: Dify leaves them out of what it shows, and they are never required.
+            assert parameter["type"] in ("string", "number", "boolean", "select", "files", *selectors), where
+            assert parameter["type"] != "files" or parameter["required"] is False, where
 
 
 def test_a_failure_can_fail_a_node_or_be_returned(tools):

@@ -6,7 +6,17 @@ import sys
 
 from workbench.package import start
 
-TOOLS = ["crm_lookup", "diagnose", "function_call", "list_capabilities", "model_fallback", "model_generate"]
+TOOLS = [
+    "crm_lookup",
+    "diagnose",
+    "function_call",
+    "knowledge_add",
+    "knowledge_remove",
+    "knowledge_search",
+    "list_capabilities",
+    "model_fallback",
+    "model_generate",
+]
 
 
 def environment(home, **settings):

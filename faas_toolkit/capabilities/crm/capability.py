@@ -1,7 +1,6 @@
 """Answers questions about customers from all sources that the caller may ask."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan, visible_sources
@@ -10,12 +9,12 @@ from faas_toolkit.capabilities.crm.records import plain, within_budget
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
+from faas_toolkit.core.fan_out import ask_each
 from faas_toolkit.core.inventory import Entry, Finding
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 from faas_toolkit.core.untrusted import printable
 
-_AT_ONCE = 8
 _CHECK_SECONDS = 3.0
 
 
@@ -51,7 +50,7 @@ class CrmCapability:
             Unavailable: no source answered (the source's own failure where only one was asked).
         """
         question = plan(call, tuple(self._sources))
-        replies = _each(question.names, lambda name: self._ask(name, question))
+        replies = ask_each(question.names, lambda name: self._ask(name, question))
         if all(reply.found is None for reply in replies):
             raise _none_answered(replies)
         return _answer(question, replies)
@@ -85,7 +84,7 @@ class CrmCapability:
     def findings(self, call: Call) -> Iterator[Finding]:
         """How each source of the scope is doing."""
         if call.scope.grants_operation("crm.read"):
-            yield from _each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
+            yield from ask_each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> _Reply:
         source, target, lookup = self._sources[name], self._targets[name], question.lookup_of(name)
@@ -112,14 +111,6 @@ class CrmCapability:
             repair = failure.hint or f"Check `crm.{name}`."
             return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
         return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
-
-
-def _each[T](names: Sequence[str], work: Callable[[str], T]) -> list[T]:
-    """What `work` gives for each name; several at once, since each waits for another machine."""
-    if len(names) < 2:
-        return [work(name) for name in names]
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(names))) as asking:
-        return list(asking.map(work, names))
 
 
 def _none_answered(replies: Sequence[_Reply]) -> Failure:

@@ -2,31 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from faas_toolkit.core.outbound import Target
-from faas_toolkit.net.config import Breaker, Limit, Section
-
-
-def _switched_off(value: object) -> object:
-    return None if value is False else value
+from faas_toolkit.net.config import Section, StoreSection
 
 
-class EmbeddedCrmConfig(Section):
+class EmbeddedCrmConfig(StoreSection):
     """The toolkit's own store: nothing to reach, so no address, no auth and no timeout."""
 
     kind: Literal["embedded"]
-    limits: tuple[Limit, ...] = ()
-    breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
-    """`false` switches it off."""
-
-    def to_target(self, target_id: str) -> Target:
-        """The target as the outbound chain takes it, e.g. `crm:main`."""
-        return Target(
-            id=target_id,
-            limits=tuple(limit.to_line() for limit in self.limits),
-            breaker=self.breaker.to_rules() if self.breaker else None,
-        )
 
 
 class FunctionCrmConfig(Section):

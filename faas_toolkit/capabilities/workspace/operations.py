@@ -3,7 +3,7 @@
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Parameter, Shape
 
-FAMILIES = ("all", "crm", "functions", "models")
+FAMILIES = ("all", "crm", "knowledge", "functions", "models")
 CHECKS = ("all", "identity", "catalog", "sources", "limits", "storage", "versions")
 
 CAPABILITIES = Operation(

@@ -44,7 +44,33 @@ BROKEN = [
         "",
     ),
     ("version: 1\nroles: {m: {allow: [model.use], models: [chat]}}\n", "roles.m.models[0]", 2, "no pool of models chat", ""),
-    ("version: 1\nknowledge: {}\n", "knowledge", 2, "does not serve `knowledge` yet", "Leave"),
+    ("version: 1\nknowledge:\n", "knowledge", 2, "empty", "`knowledge: {}`"),
+    ("version: 1\nknowledge: {a: {}}\n", "knowledge.a", 2, "does not say its `kind`", "embedded"),
+    ("version: 1\nknowledge: {a: {kind: embeded}}\n", "knowledge.a", 2, 'no kind "embeded"', "embedded"),
+    ("version: 1\nknowledge: {a: {kind: dify_dataset}}\n", "knowledge.a", 2, "does not serve the kind", "external_knowledge"),
+    (
+        "version: 1\nknowledge: {a: {kind: embedded, embedding: {kind: dify, provider: a}}}\n",
+        "knowledge.a.embedding.model",
+        2,
+        "missing",
+        "model",
+    ),
+    (
+        "version: 1\nknowledge: {a: {kind: embedded, embedding: {kind: local}}}\n",
+        "knowledge.a.embedding",
+        2,
+        'no kind "local"',
+        "dify",
+    ),
+    ("version: 1\nknowledge: {a: {kind: external_knowledge, id: b}}\n", "knowledge.a.url", 2, "missing", "url"),
+    ("version: 1\nknowledge: {a: {kind: function, function: nobody}}\n", "knowledge.a.function", 2, "no function nobody", "no"),
+    (
+        "version: 1\nroles: {m: {allow: [knowledge.read], knowledge: [handbok]}}\n",
+        "roles.m.knowledge[0]",
+        2,
+        "handbok",
+        "handbook",
+    ),
     ("version: 1\nalerts: []\n", "alerts", 2, "does not serve `alerts` yet", "Leave"),
     ("version: 1\nalert_rules: []\n", "alert_rules", 2, "does not serve `alert_rules` yet", "Leave"),
     ("- version: 1\n", "", None, "not made of keys", "version: 1"),
@@ -242,7 +268,7 @@ def test_a_single_mistake_is_told_once(findings, text):
 def test_all_mistakes_come_at_once(findings):
     text = (
         "version: 1\nrolse: {}\nlimits: [{limit: 0, per: 5h, by: [me]}]\nreview: {detect: [ssn]}\n"
-        "operations: {a: {before: b}}\nknowledge: {}\n"
+        "operations: {a: {before: b}}\nalerts: []\n"
     )
     assert [finding.path for finding in findings(text)] == [
         "rolse",
@@ -251,7 +277,7 @@ def test_all_mistakes_come_at_once(findings):
         "review.detect[0]",
         "operations.a",
         "operations.a.before",
-        "knowledge",
+        "alerts",
     ]
 
 

@@ -12,6 +12,8 @@ SECRETS = {
     "billing_webhook": WEBHOOK,
     "policy_webhook": WEBHOOK,
     "rates_key": "a-key-of-the-rates",
+    "kb_key": "a-key-of-the-base",
+    "archive_webhook": WEBHOOK,
     "aws_id": "an-access-key-id",
     "aws_key": "the-secret-access-key",
     "model_key": "a-key-of-the-models",
@@ -20,7 +22,8 @@ SECRETS = {
 
 
 def test_there_are_four():
-    assert [path.name for path in EXAMPLES] == ["governance.yaml", "lambda.yaml", "models.yaml", "webhooks.yaml"]
+    names = ["governance.yaml", "knowledge.yaml", "lambda.yaml", "models.yaml", "webhooks.yaml"]
+    assert [path.name for path in EXAMPLES] == names
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -43,8 +46,8 @@ def test_the_samples_of_the_demo_load(load):
     assert loaded.warnings == ()
 
 
-DOCUMENTATION = ROOT / "docs" / "catalog.md"
-BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(encoding="utf-8"), re.DOTALL) if DOCUMENTATION.exists() else []
+PAGES = [ROOT / "docs" / name for name in ("catalog.md", "knowledge.md")]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)]
 
 
 def test_the_documentation_has_examples():

@@ -42,15 +42,16 @@ def test_the_whole_document_becomes_typed(load, good):
 def test_an_empty_setting_is_the_shipped_default(load, text):
     catalog = load(text).catalog
     assert list(catalog.roles) == ["member"]
-    assert catalog.roles["member"].allow == ("crm.read", "function.call", "model.use")
+    assert catalog.roles["member"].allow == ("crm.read", "knowledge.read", "function.call", "model.use")
     assert catalog.roles["member"].names("crm") == ("*",)
     assert catalog.crm["main"].kind == "embedded"
+    assert catalog.knowledge["handbook"].sample is True
     assert not catalog.functions
 
 
 def test_the_shipped_default_lets_nothing_be_written_and_names_no_function(load):
     roles = load("").catalog.roles.values()
-    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "function.call", "model.use"}
+    assert {grant for role in roles for grant in role.allow} <= {"crm.read", "knowledge.read", "function.call", "model.use"}
     assert all(role.names("functions") == () for role in roles)
 
 
@@ -203,7 +204,8 @@ def test_functions_that_no_role_may_call_are_a_warning(load):
         '{allow: [function.call], functions: ["*"]}',
         "{allow: [function.call], functions: []}",
         "{allow: []}",
-        "{allow: [model.use, knowledge.read]}",
+        "{allow: [model.use, admin.read]}",
+        "{allow: [knowledge.read], knowledge: []}",
     ],
 )
 def test_what_is_meant_is_none(load, role):
@@ -245,3 +247,13 @@ def test_a_check_of_what_cannot_be_read_says_so():
     assert finding.line is not None
     (finding,) = check_text("base64:???", secrets={}, operations=OPERATIONS)
     assert "base64" in finding.message
+
+
+def test_a_function_that_serves_a_base_or_stands_around_an_operation_need_not_be_callable(load):
+    functions = "functions: {f: {platform: http, target: {url: 'https://functions.example/f'}}}\n"
+    base = "knowledge: {archive: {kind: function, function: f}}\n"
+    around = "operations: {crm.lookup: {before: f}}\n"
+    assert load(f"version: 1\n{functions}{base}").warnings == ()
+    assert load(f"version: 1\n{functions}{around}").warnings == ()
+    (warning,) = load(f"version: 1\n{functions}").warnings
+    assert "no role may call" in warning.message

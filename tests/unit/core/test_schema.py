@@ -17,6 +17,7 @@ from faas_toolkit.core.untrusted import (
     require_clean_text,
     require_clean_value,
 )
+from faas_toolkit.core.upload import Upload
 
 ENDLESS = 10**5_000
 ENDLESS_ONE = pytest.param(ENDLESS, id="endless")
@@ -318,10 +319,28 @@ def test_json_is_bounded_in_bytes():
             check(large, "object")
 
 
-def test_files_pass_as_they_are():
-    file = object()
+def test_files_are_taken_as_the_host_hands_them_on():
+    file = Upload(name="a.txt")
     assert check(file, "file") is file
-    assert check([file], "files") == [file]
+    assert check([file], "files") == (file,)
+    assert check([file, None], "files") == (file,)
+
+
+@pytest.mark.parametrize("unset", [None, [], [None]])
+def test_an_unset_variable_of_files_is_no_file(unset):
+    assert not check(unset, "files")
+    assert not check(unset, "file")
+
+
+@pytest.mark.parametrize("forged", ["a.txt", {"url": "https://a.example"}, [Upload(name="a"), "b"], 7])
+def test_what_is_no_file_is_refused_as_one(forged):
+    with pytest.raises(InvalidInput, match="files that the app hands on"):
+        check(forged, "files")
+
+
+def test_files_are_bounded_in_number():
+    with pytest.raises(InvalidInput, match="at most 20"):
+        check([Upload(name="a")] * 21, "files")
 
 
 # --- values from outside

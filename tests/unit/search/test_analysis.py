@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from faas_toolkit.search.analysis import fold, is_chinese, required_terms, terms, trigrams, words
+from faas_toolkit.search.analysis import fold, is_chinese, question_terms, required_terms, terms, trigrams, words
 from faas_toolkit.search.pinyin import readings, sound, syllables
 
 
@@ -82,3 +82,13 @@ def test_pypinyin_is_loaded_only_when_chinese_appears():
         "assert 'pypinyin' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_question_is_searched_by_the_words_that_say_something():
+    assert question_terms("How long can goods be returned?") == ["long", "goods", "returned"]
+    assert question_terms("退货 of the 退货") == ["退", "货", "退货"]
+
+
+def test_a_question_of_nothing_but_small_words_is_searched_by_them():
+    assert question_terms("To be or not to be") == ["to", "be", "or", "not"]
+    assert question_terms("?!") == []

@@ -1,7 +1,7 @@
 """The inverted index on a real SQLite."""
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 
 from faas_toolkit.search.analysis import terms
 from faas_toolkit.search.text_index import TextIndex
@@ -82,3 +82,38 @@ def test_a_query_of_thousands_of_terms_is_answered(index, connection):
 def test_a_document_number_out_of_range_is_refused(index, connection):
     with pytest.raises(ValueError, match="out of range"):
         index.add(connection, 1, [(1 << 40, {"name": ["a"]})])
+
+
+@pytest.fixture
+def stemmed(connection):
+    made = TextIndex("stems", {"title": 2, "body": 1}, stemmed=True)
+    made.prepare(connection)
+    return made
+
+
+def scored(index, connection, area, *terms):
+    hits = index.scored(area, terms)
+    return [number for number, _ in connection.execute(select(hits).order_by(hits.c.score.desc(), hits.c.document))]
+
+
+@pytest.mark.parametrize("area", [1, 7, 42, 99_999])
+def test_endings_are_cut_from_terms_and_queries_alike(stemmed, connection, area):
+    stemmed.add(connection, area, [(1, {"body": ["returned", "goods"]}), (2, {"body": ["running"]}), (3, {"body": ["退货"]})])
+    assert scored(stemmed, connection, area, "returns") == scored(stemmed, connection, area, "returning") == [1]
+    assert scored(stemmed, connection, area, "runs") == [2]
+    assert scored(stemmed, connection, area, "退货") == [3]
+    assert scored(stemmed, connection, area + 1, "returns") == []
+
+
+def test_scores_can_be_joined_with_what_decides_who_sees_them(stemmed, connection):
+    stemmed.add(connection, 1, [(number, {"body": ["word"] * number}) for number in (1, 2, 3)])
+    hits = stemmed.scored(1, ["word"])
+    assert connection.execute(select(hits.c.document).where(hits.c.document != 2).order_by(hits.c.document)).scalars().all() == [
+        1,
+        3,
+    ]
+
+
+@pytest.mark.parametrize("term", ['"', "a b", "NEAR", "*", "a:b", "-a", "(", "退"])
+def test_a_term_is_never_taken_as_a_language(stemmed, connection, term):
+    assert scored(stemmed, connection, 1, term.replace('"', "")) == []

@@ -1,0 +1,117 @@
+"""Filters on what was said about documents, checked before any base is asked. Which fields there are only the bases know."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.untrusted import nearest, printable, require_clean_text
+
+Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "empty"]
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+
+type Scalar = str | float | bool
+
+_MOST_CONDITIONS = 20
+_MOST_CHOICES = 100
+_LARGEST = 10**15
+_EXAMPLE = 'Example: {"department": "support", "year": {"gte": 2025}, "tags": {"contains": "refund"}}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition; `value` is a tuple of scalars for `in`, a boolean for `empty`, a text for `contains`, else a scalar."""
+
+    field: str
+    operator: Operator
+    value: Scalar | tuple[Scalar, ...]
+
+
+def parse_filters(filters: Mapping[str, object] | None) -> tuple[Condition, ...]:
+    """The conditions, all of which must hold.
+
+    Raises:
+        InvalidInput: an unknown operator, or a value that the operator cannot use; the text names what is valid.
+    """
+    given = filters or {}
+    if len(given) > _MOST_CONDITIONS:
+        raise InvalidInput(f"filters takes at most {_MOST_CONDITIONS} fields, got {len(given)}.")
+    return tuple(condition for name, asked in given.items() for condition in _conditions(_field(name), asked))
+
+
+def _field(name: object) -> str:
+    text = str(name).strip()
+    if not text or len(text) > 100:
+        raise InvalidInput(f"The filter field {printable(text)!r} is no name: write 1 to 100 characters.", hint=_EXAMPLE)
+    return text
+
+
+def _conditions(field: str, asked: object) -> Iterator[Condition]:
+    if isinstance(asked, Mapping):
+        if not asked:
+            raise InvalidInput(f"The filter on {printable(field)} is empty.", hint=_EXAMPLE)
+        for operator, value in asked.items():
+            yield _condition(field, operator, value)
+    elif isinstance(asked, (list, tuple)):
+        yield _condition(field, "in", asked)
+    elif asked is None:
+        yield Condition(field, "empty", value=True)
+    else:
+        yield _condition(field, "eq", asked)
+
+
+def _condition(field: str, operator: object, value: object) -> Condition:
+    known = next((each for each in OPERATORS if each == operator), None)
+    shown = printable(field)
+    if known is None:
+        close = nearest(str(operator), OPERATORS)
+        meant = f" Did you mean {close!r}?" if close else ""
+        raise InvalidInput(
+            f"There is no filter operator {printable(operator)!r}; the operators are {', '.join(OPERATORS)}.{meant}",
+            hint=_EXAMPLE,
+        )
+    if known == "empty":
+        if not isinstance(value, bool):
+            raise InvalidInput(f'The filter {shown} "empty" must be true or false, got {printable(value)!r}.', hint=_EXAMPLE)
+        return Condition(field, known, value)
+    if known == "in":
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MOST_CHOICES:
+            raise InvalidInput(f'The filter {shown} "in" takes a list of 1 to {_MOST_CHOICES} values.', hint=_EXAMPLE)
+        return Condition(field, known, tuple(_scalar(shown, each) for each in value))
+    scalar = _scalar(shown, value)
+    if known == "contains" and not isinstance(scalar, str):
+        scalar = str(scalar)
+    if known in ("gt", "gte", "lt", "lte") and isinstance(scalar, bool):
+        raise InvalidInput(f"true and false have no order, so {known} means nothing on {shown}; use eq or ne.", hint=_EXAMPLE)
+    return Condition(field, known, scalar)
+
+
+def _scalar(shown: str, value: object) -> Scalar:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        if not math.isfinite(value) or abs(value) >= _LARGEST:
+            raise InvalidInput(f"The filter on {shown} must be a number below 10^15, got {printable(value)!r}.", hint=_EXAMPLE)
+        return float(value)
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidInput(
+            f"The filter on {shown} must be a text, a number, true or false, got {printable(value)!r}.", hint=_EXAMPLE
+        )
+    return require_clean_text(value, f"The filter on {shown}", 1_000).strip()
+
+
+def require_known(conditions: Sequence[Condition], fields: Sequence[str]) -> None:
+    """Checks that every condition names a field that some document has.
+
+    Raises:
+        InvalidInput: naming the fields that there are: inventing one is the commonest mistake, and an empty answer hides it.
+    """
+    for condition in conditions:
+        if condition.field.casefold() not in fields:
+            close = nearest(condition.field, fields)
+            meant = f" Did you mean {close!r}?" if close else ""
+            there = ", ".join(fields) or "none, since you may read no document"
+            raise InvalidInput(
+                f"No document that you may read has the field {printable(condition.field)!r}; the fields are {there}.{meant}"
+            )

@@ -1,0 +1,123 @@
+"""A text to passages: cut at headings, paragraphs and sentences, each with the headings above it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_WIDTH = 1_200
+"""Of a passage; a character of a script without spaces counts double, as it says about twice as much."""
+MAX_HEADING_CHARS = 500
+
+_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
+_FENCE = re.compile(r"(```|~~~)")
+_WIDE = re.compile("[\u0e00-\u0eff\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
+# After a full stop with a space, and after the full stops that need none.
+_SENTENCE_END = re.compile(r"(?<=[.!?;:…])\s+|(?<=[。！？；])")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A passage of a text."""
+
+    heading: str
+    """The headings above it, outermost first, joined by ` > `."""
+    text: str
+
+
+def cut(text: str) -> Iterator[Piece]:
+    """The passages of a text whose headings are written as in Markdown, in order; together they hold all of it."""
+    for heading, body in _sections(text):
+        for part in _packed(body):
+            yield Piece(heading, part)
+
+
+def first_heading(text: str) -> str:
+    """The first heading at the very beginning of a text, without its mark; empty where it begins otherwise."""
+    found = _heading(text.lstrip().split("\n", 1)[0])
+    return found[1] if found else ""
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """Level and words of a heading; a line longer than any heading is text."""
+    match = _HEADING.match(line) if len(line) <= MAX_HEADING_CHARS else None
+    return (len(match[1]), match[2].rstrip("# \t") or match[2]) if match else None
+
+
+def _sections(text: str) -> Iterator[tuple[str, str]]:
+    path: list[tuple[int, str]] = []
+    lines: list[str] = []
+    fenced = ""
+    for line in text.split("\n"):
+        fence = _FENCE.match(line.lstrip())
+        if fence and fenced in ("", fence[1]):
+            fenced = "" if fenced else fence[1]
+        heading = None if fenced else _heading(line)
+        if heading is None:
+            lines.append(line)
+            continue
+        yield from _section(path, lines, heading[0])
+        path = [*((level, name) for level, name in path if level < heading[0]), heading]
+        lines = []
+    yield from _section(path, lines, 0)
+
+
+def _section(path: list[tuple[int, str]], lines: list[str], next_level: int) -> Iterator[tuple[str, str]]:
+    body = "\n".join(lines).strip()
+    if not body and path and next_level <= path[-1][0]:  # a heading with nothing below it is still something to find
+        path, body = path[:-1], path[-1][1]
+    if body:
+        yield " > ".join(name for _, name in path)[:MAX_HEADING_CHARS], body
+
+
+def _packed(body: str) -> Iterator[str]:
+    """Paragraphs put together as long as they fit; what is too long by itself is cut at lines, at sentences, at last anywhere."""
+    kept: list[str] = []
+    width = 0
+    for part in _parts(body):
+        wide = _width(part)
+        if kept and width + wide > MAX_WIDTH:
+            if full := "".join(kept).strip():
+                yield full
+            kept, width = [], 0
+        kept.append(part)
+        width += wide
+    rest = "".join(kept).strip()
+    if rest:
+        yield rest
+
+
+def _parts(body: str) -> Iterator[str]:
+    for paragraph in re.split(r"(?<=\n)\n+", body):
+        if _width(paragraph) <= MAX_WIDTH:
+            yield paragraph + "\n"
+            continue
+        for line in paragraph.split("\n"):
+            yield from _sentences(line + "\n")
+        yield "\n"
+
+
+def _sentences(line: str) -> Iterator[str]:
+    if _width(line) <= MAX_WIDTH:
+        yield line
+        return
+    position = 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)]:
+        yield from _slices(line[position:end])
+        position = end
+
+
+def _slices(sentence: str) -> Iterator[str]:
+    """At a space where there is one in the second half, else anywhere: a line of a megabyte has to end somewhere."""
+    position = 0
+    while position < len(sentence):
+        step = MAX_WIDTH if not _WIDE.search(sentence, position, position + MAX_WIDTH) else MAX_WIDTH // 2
+        end = min(position + step, len(sentence))
+        if end < len(sentence):
+            space = sentence.rfind(" ", position + step // 2, end)
+            end = space + 1 if space > 0 else end
+        yield sentence[position:end]
+        position = end
+
+
+def _width(text: str) -> int:
+    return len(text) + (0 if text.isascii() else len(_WIDE.findall(text)))

@@ -1,0 +1,1 @@
+"""How one kind of knowledge base is asked."""

@@ -1,0 +1,1 @@
+"""The embedded base: documents in the toolkit's own database."""

@@ -1,0 +1,43 @@
+"""Whose documents a call reads: the workspace's own area of a base, or the sample's."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select  # noqa: TID253 - this module is loaded on first use
+
+from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS
+
+SAMPLE = ":sample"
+"""The workspace of the sample, shared by all; no real one has a colon in its id."""
+SAMPLE_BASE = "handbook"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One base of one workspace."""
+
+    number: int
+    changes: int
+    is_sample: bool
+    sample: str | None
+    """What made it, if that was the sample."""
+
+    @property
+    def version(self) -> str:
+        """Another one after every change, and for every other area."""
+        return f"{self.number}.{self.changes}"
+
+
+def own_area(connection: Connection, workspace: str, base: str) -> Area | None:
+    """The workspace's own area of this base; None until its first document."""
+    return _read(connection, workspace, base)
+
+
+def sample_area(connection: Connection) -> Area | None:
+    """The sample's area; None until the first search of an install."""
+    return _read(connection, SAMPLE, SAMPLE_BASE)
+
+
+def _read(connection: Connection, workspace: str, base: str) -> Area | None:
+    mine = (AREAS.c.workspace == workspace, AREAS.c.base == base)
+    row = connection.execute(select(AREAS.c.number, AREAS.c.changes, AREAS.c.sample).where(*mine)).one_or_none()
+    return None if row is None else Area(row.number, row.changes, workspace == SAMPLE, row.sample)

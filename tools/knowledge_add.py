@@ -1,0 +1,16 @@
+"""Puts a document where it can be found."""
+
+from collections.abc import Generator
+from typing import Any
+
+from dify_plugin import Tool
+from dify_plugin.entities.tool import ToolInvokeMessage
+
+from faas_toolkit.dify import adapter
+
+
+class KnowledgeAddTool(Tool):
+    """Hands its parameters on."""
+
+    def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
+        yield from adapter.run(self, "knowledge.add", tool_parameters)

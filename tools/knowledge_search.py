@@ -1,0 +1,16 @@
+"""What do our documents say about it."""
+
+from collections.abc import Generator
+from typing import Any
+
+from dify_plugin import Tool
+from dify_plugin.entities.tool import ToolInvokeMessage
+
+from faas_toolkit.dify import adapter
+
+
+class KnowledgeSearchTool(Tool):
+    """Hands its parameters on."""
+
+    def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
+        yield from adapter.run(self, "knowledge.search", tool_parameters)
