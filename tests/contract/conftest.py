@@ -45,8 +45,7 @@ def catalog(function_addresses) -> dict:
         for name, url in function_addresses.items()
     }
     roles = {"member": {"allow": ["crm.read", "function.call", "model.use"], "functions": ["*"], "crm": {"sources": ["*"]}}}
-    pools = {"summaries": {"deployments": [{"name": "own", "kind": "function", "function": "summarise"}]}}
-    return {"version": 1, "roles": roles, "functions": functions, "models": {"pools": pools}}
+    return {"version": 1, "roles": roles, "functions": functions}
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +56,15 @@ def model_handlers() -> Iterator[dict]:
 
 
 @pytest.fixture(scope="session")
-def credentials(catalog) -> dict[str, str]:
-    return {"catalog": json.dumps(catalog)}
+def models() -> dict:
+    """The pools of the tests' workspace; a section of its own, since a pool of functions needs the catalog's functions."""
+    deployments = [{"name": "own", "kind": "function", "function": "summarise"}]
+    return {"models": {"pools": {"summaries": {"deployments": deployments}}}}
+
+
+@pytest.fixture(scope="session")
+def credentials(catalog, models) -> dict[str, str]:
+    return {"catalog": json.dumps({**catalog, **models})}
 
 
 @pytest.fixture(scope="session")
