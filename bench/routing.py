@@ -164,7 +164,7 @@ def routed(url: str, folder: Path) -> dict[str, Callable[[], None]]:
 
     through_service()
     with service._lease(settings, ORIGIN.workspace.id) as runtime:  # noqa: SLF001 - the pool alone, as the service has made it
-        capability = runtime._models  # noqa: SLF001 - same
+        capability = runtime._capability(GENERATE.name)  # noqa: SLF001 - same
 
     def through_pool() -> None:
         *pieces, _ = stream_of(capability(a_call()))

@@ -47,8 +47,7 @@ def catalog(function_addresses) -> dict:
     allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use"]
     roles = {"member": {"allow": allowed, "functions": ["*"], "knowledge": ["*"], "crm": {"sources": ["*"]}}}
     knowledge = {"handbook": {"kind": "embedded", "sample": True}, "notes": {"kind": "embedded"}}
-    pools = {"summaries": {"deployments": [{"name": "own", "kind": "function", "function": "summarise"}]}}
-    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions, "models": {"pools": pools}}
+    return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions}
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +58,15 @@ def model_handlers() -> Iterator[dict]:
 
 
 @pytest.fixture(scope="session")
-def credentials(catalog) -> dict[str, str]:
-    return {"catalog": json.dumps(catalog)}
+def models() -> dict:
+    """The pools of the tests' workspace; a section of its own, since a pool of functions needs the catalog's functions."""
+    deployments = [{"name": "own", "kind": "function", "function": "summarise"}]
+    return {"models": {"pools": {"summaries": {"deployments": deployments}}}}
+
+
+@pytest.fixture(scope="session")
+def credentials(catalog, models) -> dict[str, str]:
+    return {"catalog": json.dumps({**catalog, **models})}
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,12 @@ REFUSED = {
 
 
 @pytest.fixture
-def invoke(plugin, catalog, model_handlers):
+def invoke(plugin, catalog, models, model_handlers):
     plugin.workspace("around").handlers.update(model_handlers)
 
     def call(tool, parameters, **around):
         operations = {"operations": {OPERATIONS[tool]: around}} if around else {}
-        credentials = {"catalog": json.dumps({**catalog, **operations})}
+        credentials = {"catalog": json.dumps({**catalog, **models, **operations})}
         return plugin.invoke_tool(
             tool,
             {**SETTINGS.get(tool, {}), **parameters},

@@ -141,6 +141,7 @@ def listing(tools):
     return {tool["name"]: tool for tool in tools["tools"]}
 
 
+OPERATIONS = {"crm_lookup", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -380,7 +381,7 @@ def test_an_endpoint_without_clients_says_how_to_let_somebody_in(post):
 
 def test_an_endpoint_without_a_catalog_and_without_a_key_serves_the_default(official):
     tools, looked_up = official(["list"], ["call", "crm_lookup", {"query": "Wei"}], hook="bare", key="other")["done"]
-    assert set(listing(tools)) == {"crm_lookup", "function_call", "list_capabilities", "diagnose"}
+    assert set(listing(tools)) == OPERATIONS
     assert looked_up["structuredContent"]["source"] == "sample"
 
 
@@ -414,7 +415,7 @@ def test_a_catalog_reaches_the_endpoints_of_its_own_workspace_only(plugin, post,
     assert "only_here" in names("second")
     assert "only_here" not in names("first")
     leave("mcp-first", {**served, "functions": {"renamed": served["functions"]["garbage"]}})
-    assert {"renamed"} == names("first") - {"crm_lookup", "function_call", "list_capabilities", "diagnose"}
+    assert {"renamed"} == names("first") - OPERATIONS
 
     status, _, answer = post(LIST, hook="wrong")
     assert status == 503

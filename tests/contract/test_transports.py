@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.contract.test_tools import RIGHT, WRONG
+from tests.contract.test_tools import RIGHT, SETTINGS, WRONG
 from workbench.host import TRANSPORTS
 from workbench.surfaces import prepare, sender_for
 
@@ -13,16 +13,17 @@ VARYING = {"request_id", "duration_ms", "catalog", "cursor", "next_cursor"}
 
 
 @pytest.fixture
-def answers(plugin_through, credentials):
+def answers(plugin_through, credentials, model_handlers):
     """What the plugin sends for one question, by way to start it, without what differs from call to call."""
 
     def ask(surface, tool, arguments):
         found = {}
         for transport in TRANSPORTS:
             host = plugin_through(transport)
+            host.workspace("same").handlers.update(model_handlers)
             reply = host.invoke_tool(
                 tool,
-                prepare(surface, host.declaration.tool(tool), arguments),
+                prepare(surface, host.declaration.tool(tool), arguments, SETTINGS.get(tool)),
                 workspace="same",
                 sender=sender_for(surface, app="same-app"),
                 credentials=credentials,
