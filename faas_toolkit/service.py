@@ -150,7 +150,12 @@ class Service:
             "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
             "cached": record.cached,
             "attempts": [
-                {"target": attempt.target, "outcome": attempt.outcome, "duration_ms": round(attempt.duration * 1_000, 1)}
+                {
+                    "target": attempt.target,
+                    "outcome": attempt.outcome,
+                    "duration_ms": round(attempt.duration * 1_000, 1),
+                    "waited_ms": round(attempt.waited * 1_000, 1),
+                }
                 for attempt in record.attempts
             ],
             "decisions": [runtime.redact(str(decision)) for decision in record.decisions],

@@ -12,7 +12,9 @@ DEFAULT_MODEL = "gpt-4o-mini"
 INSTRUCTIONS = """\
 You answer questions about customers. Use the tools for every fact; never guess one. Look the customer up first, with their deals,
 tickets and activities. list_capabilities tells you which functions there are and what they take; run one with function_call.
-Answer in a few sentences with the numbers you found, and name the records and functions that they come from."""
+What we promise to customers stands in documents: search them with knowledge_search. At the end give model_generate (pool chat)
+all facts that you found and let it write one paragraph. Answer in a few sentences with the numbers you found, name the records,
+passages (by their ids, such as handbook:12#3) and functions that they come from, and put that paragraph in word for word."""
 
 
 class ChatModel:

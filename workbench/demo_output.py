@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.agent import Step
+from workbench.busy_run import FUNCTION, BusyRun
 from workbench.declaration import Declaration
 from workbench.functions_runtime import RunningFunction
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _LABEL_WIDTH = 11
 _SHOWN_LINES = 4
 _SHOWN_FACTS = 8
+_FACT_WIDTH = 38
+_ARGUMENT_CHARS = 200
 
 
 def title(console: Console) -> None:
@@ -86,7 +89,12 @@ def answer(console: Console, text: str, found: Sequence["Evidence"]) -> None:
     for item in found[:_SHOWN_FACTS]:
         value = item.fact.value if isinstance(item.fact.value, str) else f"{item.fact.value:,}"
         origin = f"function {item.source}" if item.tool == "function_call" else f"{item.tool}, source {item.source}"
-        table.add_row("fact", Text(value, "green"), Text(origin, "dim"), Text(item.fact.path, "dim"))
+        table.add_row(
+            "fact",
+            Text(value if len(value) <= _FACT_WIDTH else value[: _FACT_WIDTH - 1] + "…", "green"),
+            Text(origin, "dim"),
+            Text(item.fact.path, "dim"),
+        )
     console.print(table)
     if len(found) > _SHOWN_FACTS:
         console.print(f"and {len(found) - _SHOWN_FACTS} more from the store", style="dim")
@@ -95,6 +103,21 @@ def answer(console: Console, text: str, found: Sequence["Evidence"]) -> None:
 def ended(console: Console, seconds: float) -> None:
     """How long it took."""
     console.print(f"\nAnswered in {seconds:.1f} s.", style="dim")
+
+
+def busy(console: Console, run: BusyRun) -> None:
+    """The second run: how the limiter lets calls through."""
+    console.print()
+    console.print(Rule("Busy run", align="left"))
+    console.print(
+        f"{len(run.calls)} workflows call {FUNCTION} at once; its limit is {run.limit}, and a call waits 5 s at most.\n"
+    )
+    for began, count in run.waves():
+        _line(console, f"{began:>8.1f} s", f"{'█' * count} {count} answered")
+    if run.refused:
+        later = max(call.retry_after or 0.0 for call in run.refused)
+        _line(console, "refused", f"{'░' * len(run.refused)} {len(run.refused)} told to come again within {later:.0f} s", "dim")
+    console.print(f"\n{run.answered} answered, {len(run.refused)} refused, in {run.seconds:.1f} s.", style="dim")
 
 
 def failed(console: Console, text: str) -> None:
@@ -111,9 +134,10 @@ def _line(console: Console, label: str, text: str, style: str = "") -> None:
 
 
 def _arguments(arguments: Mapping[str, Any] | str) -> Text:
-    if isinstance(arguments, str):
-        return Text(arguments, "dim")
-    return Text(" ".join(f"{name}={_plain(value)}" for name, value in arguments.items()), "dim")
+    if not isinstance(arguments, str):
+        arguments = " ".join(f"{name}={_plain(value)}" for name, value in arguments.items())
+    one_line = " ".join(arguments.split())
+    return Text(one_line if len(one_line) <= _ARGUMENT_CHARS else one_line[:_ARGUMENT_CHARS] + "…", "dim")
 
 
 def _plain(value: object) -> str:

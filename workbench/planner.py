@@ -15,16 +15,23 @@ from workbench.customer import Customer, has_more_deals
 from workbench.surfaces import SurfaceName
 
 CURRENCY = "EUR"
-_QUESTION = re.compile(r"^How likely is (?P<company>.+) to leave us, and what is their open pipeline worth in EUR\?$")
+_QUESTION = re.compile(
+    r"^How likely is (?P<company>.+) to leave us, what is their open pipeline worth in EUR, and how fast do we have to answer"
+    r" their tickets\?$"
+)
+_PROMISES = "Service levels: response times for tickets by priority"
 
 
 def question_about(company: str) -> str:
     """The question that the planner knows."""
-    return f"How likely is {company} to leave us, and what is their open pipeline worth in {CURRENCY}?"
+    return (
+        f"How likely is {company} to leave us, what is their open pipeline worth in {CURRENCY}, and how fast do we have to answer"
+        " their tickets?"
+    )
 
 
 class Planner:
-    """Look up, convert, score, answer."""
+    """Look up, convert, score, search, have it put in short, answer."""
 
     name = "a deterministic planner, no model (OPENAI_BASE_URL and OPENAI_API_KEY let one decide)"
     surface: SurfaceName = "workflow"
@@ -60,7 +67,15 @@ class Planner:
         worth = replies.get("exchange_rates", {"total": 0.0})
         if "churn_score" not in replies:
             return _function("churn_score", self._facts(customer, worth["total"]))
-        return Decision(answer=_answer(customer, worth, replies["churn_score"]))
+        told = {step.call.tool: step.variables for step in steps}
+        if "knowledge_search" not in told:
+            return Decision([ToolCall("knowledge_search", {"query": _PROMISES, "top_k": 1})])
+        found = _answer(customer, worth, replies["churn_score"])
+        if "model_generate" not in told:
+            asked = {"pool": "chat", "prompt": f"Put this in short:\n\n{found}", "max_tokens": 60}
+            return Decision([ToolCall("model_generate", asked)])
+        parts = (_in_short(told["model_generate"]), found, _promise(told["knowledge_search"]))
+        return Decision(answer="\n\n".join(parts))
 
     def _facts(self, customer: Customer, worth: float) -> dict[str, float]:
         facts: dict[str, float] = {
@@ -105,6 +120,17 @@ def _pipeline(customer: Customer, worth: Mapping[str, Any]) -> str:
         f"Their open pipeline holds {len(deals)} deals worth {worth['total']:,.2f} {CURRENCY}: {listed}."
         f" Rates: {worth['source']}."
     )
+
+
+def _promise(found: Mapping[str, Any]) -> str:
+    if not found["result"]:
+        return "Our documents say nothing about how fast tickets have to be answered."
+    first, cited = found["result"][0], found["citations"][0]
+    return f"How fast we have to answer, by {first['title']} ({cited['id']}):\n{first['content'].strip()}"
+
+
+def _in_short(generated: Mapping[str, Any]) -> str:
+    return f"In short, by {generated['model']} ({generated['source']}): {generated['answer'].strip()}"
 
 
 def _driver(driver: Mapping[str, Any]) -> str:

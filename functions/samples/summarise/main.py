@@ -23,7 +23,7 @@ import functions_framework
 
 SENTENCES = 3
 MODEL = "extractive-summary"
-_SENTENCE = re.compile(r"[^.!?。!?\n]+[.!?。!?]*")
+_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=\S))+[.!?。！？]*")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _MAX_CHARS = 200_000

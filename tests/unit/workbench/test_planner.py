@@ -53,6 +53,21 @@ def ran(function, data):
     return step("function_call", {"function": function}, function, data=data)
 
 
+PASSAGE = {"title": "Service levels", "content": "| urgent | 4 hours |"}
+
+
+def searched(*passages):
+    citations = [{"number": number, "id": f"handbook:3#{number}"} for number in range(1, len(passages) + 1)]
+    return step("knowledge_search", {"query": "q"}, "sample", result=list(passages), citations=citations)
+
+
+def generated(text="Aurora Ltd stays a medium risk."):
+    return step("model_generate", {"pool": "chat"}, "chat.house", answer=text, model="extractive-summary")
+
+
+ALL_BUT_STORE = (ran("exchange_rates", RATES), ran("churn_score", CHURN), searched(PASSAGE), generated())
+
+
 def decide(*steps):
     return Planner(date(2026, 11, 20)).decide(QUESTION, steps)
 
@@ -89,8 +104,23 @@ def test_without_open_deals_nothing_is_converted():
     function, facts = arguments_of(decide(looked_up(BARE)))
     assert function == "churn_score"
     assert facts == {"open_tickets": 0, "open_deal_value": 0.0, "won_deals": 0, "lost_deals": 0}
-    answer = decide(looked_up(BARE), ran("churn_score", CHURN)).answer
+    answer = decide(looked_up(BARE), ran("churn_score", CHURN), searched(PASSAGE), generated()).answer
     assert "no open deal" in answer
+
+
+def test_it_searches_what_was_promised_and_has_the_facts_put_in_short():
+    (call,) = decide(looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN)).calls
+    assert call.tool == "knowledge_search"
+    (call,) = decide(looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN), searched(PASSAGE)).calls
+    assert (call.tool, call.arguments["pool"]) == ("model_generate", "chat")
+    assert "0.317" in call.arguments["prompt"]
+
+
+def test_documents_that_say_nothing_are_told():
+    steps = [looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN), searched(), generated()]
+    answer = decide(*steps).answer
+    assert "say nothing about how fast" in answer
+    assert missing_sources(evidence(QUESTION, answer, steps)) == ["the handbook"]
 
 
 def test_deals_that_did_not_come_along_are_asked_for():
@@ -102,27 +132,38 @@ def test_deals_that_did_not_come_along_are_asked_for():
     assert [item["amount"] for item in converted["amounts"]] == [700.0, 1500.5]
 
 
-def test_the_answer_rests_on_the_store_and_on_both_functions():
-    steps = [looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN)]
+def test_the_answer_rests_on_the_store_the_functions_a_passage_and_a_model():
+    steps = [looked_up(AURORA), *ALL_BUT_STORE]
     answer = decide(*steps).answer
     found = evidence(QUESTION, answer, steps)
     assert "0.317" in answer
     assert "2,079.50 EUR" in answer
-    assert {item.fact.path for item in found} >= {"records[0].deals[0].name", "total", "score"}
+    paths = {item.fact.path for item in found}
+    assert paths >= {"records[0].deals[0].name", "total", "score", "citations", "answer"}
     assert missing_sources(found) == []
 
 
 def test_an_answer_without_facts_is_found_out():
-    steps = [looked_up(AURORA), ran("exchange_rates", RATES), ran("churn_score", CHURN)]
-    assert missing_sources(evidence(QUESTION, "Aurora Ltd is fine.", steps)) == ["the store", "churn_score", "exchange_rates"]
-    assert missing_sources(evidence(QUESTION, "The Renewal is worth 2,079.5.", steps)) == ["churn_score"]
+    steps = [looked_up(AURORA), *ALL_BUT_STORE]
+    nothing = missing_sources(evidence(QUESTION, "Aurora Ltd is fine.", steps))
+    assert nothing == ["the store", "the handbook", "a model", "churn_score", "exchange_rates"]
+    some = missing_sources(evidence(QUESTION, "The Renewal is worth 2,079.5.", steps))
+    assert some == ["the handbook", "a model", "churn_score"]
 
 
 def test_what_a_model_read_as_text_counts_like_variables():
     lookup = replace(step("crm_lookup", {}, "sample"), observation="Renewal: 45,000 USD; 3 tickets")
     score = replace(step("function_call", {}, "churn_score"), observation='The function answered: {"score": 0.317}')
-    found = evidence(QUESTION, "45,000 USD are open; the risk is about 31.7 %.", [lookup, score])
-    assert [(item.tool, item.fact.value) for item in found] == [("function_call", 0.317), ("crm_lookup", 45_000)]
+    search = replace(step("knowledge_search", {}, "sample"), observation="[1] Service levels (handbook:3#2, score 1.0)\n4 hours")
+    short = replace(step("model_generate", {}, "chat.main"), observation="They are a medium risk. Call them.")
+    answer = "45,000 USD are open; the risk is about 31.7 % (handbook:3#2). They are a medium risk."
+    found = evidence(QUESTION, answer, [lookup, score, search, short])
+    assert [(item.tool, item.fact.value) for item in found] == [
+        ("function_call", 0.317),
+        ("model_generate", "They are a medium risk."),
+        ("knowledge_search", "handbook:3#2"),
+        ("crm_lookup", 45_000),
+    ]
     assert missing_sources(found) == ["exchange_rates"]
 
 
