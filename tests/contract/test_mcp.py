@@ -141,7 +141,8 @@ def listing(tools):
     return {tool["name"]: tool for tool in tools["tools"]}
 
 
-OPERATIONS = {"crm_lookup", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
+WRITES = {"knowledge_add", "knowledge_remove"}
+READS = {"crm_lookup", "knowledge_search", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -381,7 +382,7 @@ def test_an_endpoint_without_clients_says_how_to_let_somebody_in(post):
 
 def test_an_endpoint_without_a_catalog_and_without_a_key_serves_the_default(official):
     tools, looked_up = official(["list"], ["call", "crm_lookup", {"query": "Wei"}], hook="bare", key="other")["done"]
-    assert set(listing(tools)) == OPERATIONS
+    assert set(listing(tools)) == READS
     assert looked_up["structuredContent"]["source"] == "sample"
 
 
@@ -415,7 +416,7 @@ def test_a_catalog_reaches_the_endpoints_of_its_own_workspace_only(plugin, post,
     assert "only_here" in names("second")
     assert "only_here" not in names("first")
     leave("mcp-first", {**served, "functions": {"renamed": served["functions"]["garbage"]}})
-    assert {"renamed"} == names("first") - OPERATIONS
+    assert {"renamed"} == names("first") - READS - WRITES
 
     status, _, answer = post(LIST, hook="wrong")
     assert status == 503

@@ -30,6 +30,15 @@ def test_the_other_workspace_does_not_see_it(family):
         family.remove(document="notes:99", workspace="w2")
 
 
+def test_what_another_workspace_adds_changes_no_ranking(family):
+    for text in ("The car park opens at seven.", "The park is green.", "Cars are red, and a car is blue."):
+        family.add(text)
+    before = family.search("car park").variables
+    for number in range(30):
+        family.add(f"A car, a park, and number {number}.", workspace="w2")
+    assert family.search("car park").variables == before
+
+
 def test_a_document_of_another_workspace_cannot_be_removed_by_its_id(family):
     (mine,) = family.add("The car park opens at seven.").variables["documents"]
     family.add("Something else.", workspace="w2")

@@ -17,7 +17,7 @@ from faas_toolkit.capabilities.knowledge.access import Reader
 from faas_toolkit.capabilities.knowledge.filters import Condition
 from faas_toolkit.capabilities.knowledge.port import Passage
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import fulfilling, readable
-from faas_toolkit.capabilities.knowledge.sources.embedded.index import PASSAGE_TERMS
+from faas_toolkit.capabilities.knowledge.sources.embedded.index import passage_terms_of
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     DOCUMENTS,
     PASSAGES,
@@ -66,7 +66,7 @@ class Search:
         found = question_terms(self.query)
         if not found or not self.conditions:
             return 0
-        hits = PASSAGE_TERMS.scored(self.area, found)
+        hits = passage_terms_of(self.area).scored(self.area, found)
         of_documents = hits.join(DOCUMENTS, DOCUMENTS.c.number == hits.c.document.bitwise_rshift(PLACE_BITS))
         counted = select(func.count()).select_from(of_documents)
         seen = self.connection.execute(counted.where(*readable(self.area, self.reader))).scalar_one()
@@ -81,7 +81,7 @@ class Search:
         found = question_terms(self.query)
         if not found:
             return []
-        hits = PASSAGE_TERMS.scored(self.area, found)
+        hits = passage_terms_of(self.area).scored(self.area, found)
         statement = (
             select(hits.c.document, hits.c.score)
             .join_from(hits, DOCUMENTS, DOCUMENTS.c.number == hits.c.document.bitwise_rshift(PLACE_BITS))

@@ -16,7 +16,7 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from faas_toolkit.capabilities.knowledge.access import Access, Reader
 from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Status, Stored
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import readable, stored_number, stored_text
-from faas_toolkit.capabilities.knowledge.sources.embedded.index import PASSAGE_TERMS
+from faas_toolkit.capabilities.knowledge.sources.embedded.index import passage_terms_of
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     ACCESS,
     AREAS,
@@ -44,13 +44,14 @@ class Place:
 
 def claim(connection: Connection, workspace: str, base: str, *, sample: str | None = None) -> int:
     """The number of the area, made where there is none; its change counter moves on."""
-    PASSAGE_TERMS.prepare(connection)
     mine = (AREAS.c.workspace == workspace, AREAS.c.base == base)
     moved = update(AREAS).where(*mine).values(changes=AREAS.c.changes + 1, sample=sample)
     if not connection.execute(moved).rowcount:
         row = {"workspace": workspace, "base": base, "changes": 1, "next_document": 1, "sample": sample}
         connection.execute(insert(AREAS).values(row))
-    return int(connection.execute(select(AREAS.c.number).where(*mine)).scalar_one())
+    area = int(connection.execute(select(AREAS.c.number).where(*mine)).scalar_one())
+    passage_terms_of(area).prepare(connection)
+    return area
 
 
 def store(connection: Connection, place: Place, draft: DocumentDraft, reader: Reader) -> Stored:
@@ -176,7 +177,7 @@ def _insert_passages(connection: Connection, place: Place, number: int, draft: D
         for at, passage in enumerate(draft.passages)
     ]
     connection.execute(insert(PASSAGES), rows)
-    PASSAGE_TERMS.add(
+    passage_terms_of(place.area).add(
         connection, place.area, ((passage_number(number, at), passage.terms) for at, passage in enumerate(draft.passages))
     )
 
@@ -219,7 +220,7 @@ def _built_in(document: Row[tuple[object, ...]] | Mapping[str, object]) -> dict[
 def _erase_contents(connection: Connection, area: int, number: int) -> None:
     first, last = passage_number(number, 0), passage_number(number, MOST_PASSAGES - 1)
     within = (PASSAGES.c.area == area, PASSAGES.c.number.between(first, last))
-    PASSAGE_TERMS.remove(connection, area, connection.execute(select(PASSAGES.c.number).where(*within)).scalars().all())
+    passage_terms_of(area).remove(connection, area, connection.execute(select(PASSAGES.c.number).where(*within)).scalars().all())
     connection.execute(delete(PASSAGES).where(*within))
     for table in OF_DOCUMENTS:
         connection.execute(delete(table).where(table.c.area == area, table.c.document == number))
