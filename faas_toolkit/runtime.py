@@ -101,6 +101,8 @@ class Runtime:
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
+        if not self.redact:
+            return answer
         return replace(
             answer,
             variables=self.redact.value(answer.variables),

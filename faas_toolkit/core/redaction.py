@@ -54,6 +54,10 @@ class SecretRedactor:
         self._firsts = frozenset(spelling[0] for spelling in spellings)
         self._give_way = give_way
 
+    def __bool__(self) -> bool:
+        """Whether there is any secret to remove."""
+        return bool(self._spellings)
+
     def __call__(self, text: str) -> str:
         """The text without any secret."""
         return _without(self._spellings, text)

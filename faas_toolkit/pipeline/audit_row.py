@@ -1,6 +1,7 @@
 """What is kept of a call: who asked what, from where, how it was decided and how it ended. Never a secret, never an answer."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from faas_toolkit.core.call import Call, Decision, TargetAttempt
@@ -57,9 +58,9 @@ class RowWriter:
         }
 
     def _noted(self, decisions: Iterable[Decision]) -> list[str]:
-        """The decisions, looked through as one text: a call has many, and each look costs as much for a line as for ten."""
-        cut = [" ".join(self._redact.beginning(str(decision), 2 * _MAX_NOTE_CHARS).split("\n")) for decision in decisions]
-        return [note[:_MAX_NOTE_CHARS] for note in mask_text("\n".join(cut), self._detectors).split("\n")] if cut else []
+        """Without secrets and personal data; most calls are decided in the same words as the one before."""
+        cut = [self._redact.beginning(str(decision), 2 * _MAX_NOTE_CHARS) for decision in decisions]
+        return [_masked_note(note, self._detectors) for note in cut]
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
@@ -70,6 +71,11 @@ class RowWriter:
         # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
         masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"
+
+
+@lru_cache(maxsize=2_048)
+def _masked_note(note: str, detectors: tuple[str, ...]) -> str:
+    return mask_text(note, detectors)[:_MAX_NOTE_CHARS]
 
 
 def _described(attempt: TargetAttempt) -> list[object]:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
-from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.inventory import Entry, Finding, Inventory
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.schema import nearest, printable
 
 NEVER_KEPT = Traits(fresh_for=0)
+_REMEMBERED_SCOPES = 64
 _ALWAYS_TOLD = ("family", "name", "kind", "use", "description", "effects")
 
 
@@ -22,6 +23,7 @@ class ListCapabilities:
 
     def __init__(self, *, inventories: Mapping[str, Inventory]) -> None:
         self._inventories = inventories
+        self._told: dict[int, tuple[Scope, list[Entry]]] = {}
 
     def __call__(self, call: Call) -> Answer:
         """The entries of the asked family, or the one that was named.
@@ -29,7 +31,8 @@ class ListCapabilities:
         Raises:
             NotFound: nothing of that name in this caller's scope.
         """
-        entries = list(self._entries(call))
+        family = call.arguments["family"]
+        entries = [entry for entry in self._entries(call.scope) if family in ("all", entry.family)]
         name = call.arguments["name"]
         if isinstance(name, str):
             entries = self._named(name, entries)
@@ -39,10 +42,15 @@ class ListCapabilities:
         """Cheaper to make than to keep."""
         return NEVER_KEPT
 
-    def _entries(self, call: Call) -> Iterator[Entry]:
-        for family, inventory in self._inventories.items():
-            if call.arguments["family"] in ("all", family):
-                yield from inventory.entries(call.scope)
+    def _entries(self, scope: Scope) -> list[Entry]:
+        """All entries of the scope. They change with the catalog only, and callers of the same roles share one scope."""
+        told_for, told = self._told.get(id(scope), (None, []))
+        if told_for is not scope:
+            told = [entry for inventory in self._inventories.values() for entry in inventory.entries(scope)]
+            if len(self._told) >= _REMEMBERED_SCOPES:  # a proven caller has a scope of their own on each call
+                self._told.clear()
+            self._told[id(scope)] = (scope, told)
+        return told
 
     def _named(self, name: str, entries: Iterable[Entry]) -> list[Entry]:
         by_name = {entry.name: entry for entry in entries}
