@@ -12,8 +12,15 @@ VARYING = {"request_id", "duration_ms", "waited_ms", "catalog", "cursor", "next_
 """Keys whose values are new with each call or each workspace."""
 
 
+@pytest.fixture(scope="module")
+def _samples_are_there(plugin_through):
+    """The first lookup of a data directory makes the sample, and is kept for nobody."""
+    for transport in TRANSPORTS:
+        plugin_through(transport).invoke_tool("crm_lookup", {"query": "Wei"}, sender=sender_for("workflow"))
+
+
 @pytest.fixture
-def answers(plugin_through, credentials, model_handlers):
+def answers(plugin_through, credentials, model_handlers, _samples_are_there):
     """What the plugin sends for one question, by way to start it, without what differs from call to call."""
 
     def ask(surface, tool, arguments):
