@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from workbench.agent import Step, ToolCall
-from workbench.demo import evidence, missing_sources
+from workbench.evidence import evidence, missing_sources
 from workbench.planner import Planner, question_about
 from workbench.session import PluginError, Reply
 
