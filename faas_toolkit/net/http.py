@@ -76,7 +76,14 @@ class HttpClient:
         self._hard_limit = hard_limit
 
     def send(
-        self, request: httpx.Request, deadline: Deadline, *, what: str, max_bytes: int, tls: Tls | None = None
+        self,
+        request: httpx.Request,
+        deadline: Deadline,
+        *,
+        what: str,
+        max_bytes: int,
+        tls: Tls | None = None,
+        repeatable: bool = True,
     ) -> httpx.Response:
         """The response, read whole. Redirects are not followed.
 
@@ -86,6 +93,7 @@ class HttpClient:
             what: names the target in failures; a secret has no place in it.
             max_bytes: of the body, as sent and as unpacked.
             tls: the target's own wishes.
+            repeatable: whether it may be sent twice; one that may not gets a connection of its own (`net/transport.py`).
 
         Raises:
             Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see the tables above.
@@ -96,7 +104,13 @@ class HttpClient:
             with self._hard_limit(deadline.remaining()):
                 route = self._guard.route(str(request.url))
                 deadline.require(what, sent=False)
-                request.extensions = {**request.extensions, "route": route, "tls": tls, "deadline": deadline}
+                request.extensions = {
+                    **request.extensions,
+                    "route": route,
+                    "tls": tls,
+                    "deadline": deadline,
+                    "unrepeatable": not repeatable,
+                }
                 sent = True
                 return self._read(self._open().handle_request(request), request, deadline, what, max_bytes)
         except Failure:

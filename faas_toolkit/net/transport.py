@@ -35,6 +35,9 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")  # RFC 9112 §7.1; 15 digits are
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9110 §8.6
 
 DEADLINE = "deadline"
+UNREPEATABLE = "unrepeatable"
+"""True where the request must not be sent twice. A kept connection may be ended by the server in the moment in which the request
+goes out on it, and nobody would know whether it was read; such a request gets a connection of its own."""
 ROUTE = "route"
 TLS = "tls"
 
@@ -105,7 +108,8 @@ class _TlsPool(HTTPSConnectionPool):
 class PooledTransport(httpx.BaseTransport):
     """Sends a request to the checked address of its route, under the name of its host.
 
-    A request's extensions carry `route` (`egress.Route`), `tls` (`config.Tls`) and `deadline` (`core.deadline.Deadline`).
+    A request's extensions carry `route` (`egress.Route`), `tls` (`config.Tls`), `deadline` (`core.deadline.Deadline`) and,
+    where it must not be sent twice, `unrepeatable`.
     """
 
     def __init__(self) -> None:
@@ -122,7 +126,8 @@ class PooledTransport(httpx.BaseTransport):
         failed: httpx.TransportError | None = None
         for address in route.addresses:
             try:
-                return self._send(request, self._pool(route, address, tls))
+                kept = not request.extensions.get(UNREPEATABLE)
+                return self._send(request, self._pool(route, address, tls) if kept else self._open(route, address, tls))
             except (
                 httpx.ConnectError,
                 httpx.ConnectTimeout,
@@ -163,7 +168,7 @@ class PooledTransport(httpx.BaseTransport):
                 request.method,
                 request.url.raw_path.decode("ascii"),
                 body=request.read() or None,
-                headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw},
+                headers=_headers(request),
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -208,6 +213,11 @@ def make_context(tls: Tls) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if tls.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _headers(request: httpx.Request) -> dict[str, str]:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
+    return {**headers, "Connection": "close"} if request.extensions.get(UNREPEATABLE) else headers
 
 
 def _seconds(deadline: Deadline, most: float = float("inf")) -> float:

@@ -52,7 +52,8 @@ class AwsLambda:
 
     def invoke(self, invocation: Invocation, deadline: Deadline) -> InvocationResult:
         """Invokes and waits. The payload is the function's event, unchanged."""
-        response = self._send("RequestResponse", encode_payload(invocation.payload, self._what), deadline)
+        body = encode_payload(invocation.payload, self._what)
+        response = self._send("RequestResponse", body, deadline, repeatable=invocation.repeatable)
         if response.headers.get("x-amz-function-error"):
             raise self._function_error(response)
         return InvocationResult(
@@ -67,7 +68,7 @@ class AwsLambda:
         self._send("DryRun", b"{}", deadline)
         return "may be invoked (AWS checked keys, permission and name)"
 
-    def _send(self, kind: str, body: bytes, deadline: Deadline) -> httpx.Response:
+    def _send(self, kind: str, body: bytes, deadline: Deadline, *, repeatable: bool = True) -> httpx.Response:
         url = self._url()
         headers = sigv4.sign(
             self._credentials,
@@ -81,7 +82,9 @@ class AwsLambda:
         )
         unsigned = {"User-Agent": "faas-toolkit", "Accept-Encoding": "identity"}
         request = httpx.Request("POST", url, headers={**unsigned, **headers}, content=body)
-        response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
+        response = self._client.send(
+            request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls, repeatable=repeatable
+        )
         if not response.is_success:
             raise refusal(response, self._what, self._key, self._now())
         return response

@@ -57,7 +57,14 @@ class HttpPlatform:
             **authorization(self._auth, body=body, message_id=invocation.message_id, timestamp=int(self._now())),
         }
         request = httpx.Request("POST", self._target.url, headers=headers, content=body)
-        response = self._client.send(request, deadline, what=self._what, max_bytes=MAX_ANSWER_BYTES, tls=self._tls)
+        response = self._client.send(
+            request,
+            deadline,
+            what=self._what,
+            max_bytes=MAX_ANSWER_BYTES,
+            tls=self._tls,
+            repeatable=invocation.repeatable,
+        )
         require_success(response, self._what, self._key, self._now())
         return InvocationResult(
             data=data_of(response, self._what), status=response.status_code, request_id=response.headers.get("x-request-id")

@@ -22,6 +22,8 @@ class Invocation:
     message_id: str
     """The same on every attempt of one call, so that a receiver can drop what it has seen."""
     trace_id: str
+    repeatable: bool = True
+    """Whether the call may be sent a second time where nobody knows what became of the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,7 +175,11 @@ class FunctionCapability:
 
     def _ask(self, function: _Function, payload: object, call: Call, target: Target) -> InvocationResult:
         invocation = Invocation(
-            function=function.name, payload=payload, message_id=self._message_id(function, call), trace_id=call.trace_id
+            function=function.name,
+            payload=payload,
+            message_id=self._message_id(function, call),
+            trace_id=call.trace_id,
+            repeatable=function.config.effects != "once",
         )
         answered = self._outbound(
             Attempt(

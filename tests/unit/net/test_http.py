@@ -31,8 +31,10 @@ def client(port: int, *, scheme: str = "http", transport=None) -> HttpClient:
 def ask(
     sender: HttpClient, port: int, *, seconds=5.0, scheme="http", path="/", max_bytes=1_000_000, tls=None, **request
 ) -> httpx.Response:
+    repeatable = request.pop("repeatable", True)
     wanted = httpx.Request(request.pop("method", "POST"), f"{scheme}://{HOST}:{port}{path}", **{"json": {"a": 1}, **request})
-    return sender.send(wanted, Deadline.after(SystemClock(), seconds), what="Function 'f'", max_bytes=max_bytes, tls=tls)
+    deadline = Deadline.after(SystemClock(), seconds)
+    return sender.send(wanted, deadline, what="Function 'f'", max_bytes=max_bytes, tls=tls, repeatable=repeatable)
 
 
 def outcome(script, *, seconds=5.0, **options):
@@ -79,6 +81,27 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again():
             time.sleep(0.05)  # the FIN has to arrive
         sender.close()
     assert server.connections == 3
+
+
+def test_a_request_that_must_not_be_sent_twice_gets_a_connection_of_its_own():
+    asked = []
+
+    def ends_when_asked_again(exchange):  # as a server that gives an idle connection up in the moment the next request arrives
+        if exchange.wire in asked:
+            return True
+        asked.append(exchange.wire)
+        exchange.answer()
+        return False
+
+    with serving(ends_when_asked_again) as server:
+        sender = client(server.port)
+        ask(sender, server.port, path="/first")
+        assert ask(sender, server.port, path="/second", repeatable=False).status_code == 200
+        assert server.exchanges[-1].headers["connection"] == "close"
+        with pytest.raises(Failure):  # what may be sent twice takes the kept one, and whoever asked sends it again
+            ask(sender, server.port, path="/second")
+        sender.close()
+    assert server.connections == 2
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch):
