@@ -209,6 +209,8 @@ class StreamedResponse:
         _require_one_coding(self._response, self._what)
         body = self._response.iter_bytes()
         while True:
+            if not self._pace.remaining():  # where there is always something to read, no wait would end with the time
+                raise _timed_out(self._what, sent=True)
             try:
                 with self._hard_limit(self._pace.remaining()):
                     piece = next(body, None)

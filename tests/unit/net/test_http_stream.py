@@ -70,6 +70,21 @@ def test_silence_before_the_headers_ends_at_the_first_deadline(opened):
     assert time.monotonic() - started < 3
 
 
+def test_a_body_of_which_there_is_always_more_to_read_ends_with_the_time_too(opened):
+    def flood(exchange):
+        exchange.send(HEAD)
+        for _ in range(60):
+            exchange.send(chunk(b"x") * 20_000)
+        exchange.send(b"0\r\n\r\n")
+
+    with serving(flood) as server:
+        response, _ = opened(server, a_pace(first=0.2))
+        with pytest.raises(TimeoutUnknown):
+            for _ in response.pieces():
+                pass
+        response.close()
+
+
 def test_silence_between_pieces_ends_at_the_idle_time_once_content_flows(opened):
     def stall(exchange):
         exchange.send(HEAD + chunk(b"one"))
