@@ -22,6 +22,8 @@ MAX_BYTES = 20_000_000
 MAX_WHOLE_BYTES = 2_000_000
 """Of an answer that comes whole: its JSON is parsed at once."""
 _DONE = "[DONE]"
+_USAGE_SECONDS = 2.0
+"""For the usage, which comes right behind the end of the answer, and for [DONE]; not every server sends them."""
 _WIND_DOWN_SECONDS = 0.1
 """For the end of the body after the end of the answer, which leaves the connection to the next call."""
 
@@ -90,6 +92,8 @@ class OpenAiModel:
                     pace.wind_down(_WIND_DOWN_SECONDS)
                 elif not ended and (text := read_answer(parse_event(data, self._what), report, self._what, part="delta")):
                     yield text
+                if report.finish_reason:
+                    pace.wind_down(_USAGE_SECONDS)
         except Failure:
             if not (ended or report.finish_reason):
                 raise

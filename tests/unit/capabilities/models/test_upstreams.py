@@ -77,6 +77,26 @@ def test_an_answer_comes_in_pieces_and_ends_with_everything(pool):
     assert server.exchanges[0].first_line == "POST /v1/chat/completions HTTP/1.1"
 
 
+def pings_after(*parts):
+    def script(exchange):
+        exchange.send(HEAD + b"".join(parts))
+        while not exchange.closing.wait(0.02):
+            exchange.send(chunk(b": ping\n\n"))
+
+    return script
+
+
+@pytest.mark.parametrize("end", [event("[DONE]"), words("", finish="stop"), words("", finish="stop") + usage(11, 7)])
+@pytest.mark.parametrize("lives_on", [pings_after, lambda *parts: plays(HEAD, *parts, hold=10)])
+def test_signs_of_life_after_the_end_of_the_answer_do_not_hold_the_call(pool, end, lives_on):
+    models, _ = pool(lives_on(words("fine"), end))
+    started = time.monotonic()
+    pieces, closing, _ = read(models)
+    assert (pieces, closing.failure) == (["fine"], None)
+    assert time.monotonic() - started < 8
+    assert models.booked("model:chat.main").pending == 0
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
