@@ -120,7 +120,7 @@ class _Run:
     def _tokens(self) -> tuple[int, int, bool]:
         """Of prompt and answer; whether they are only estimated, since nobody said."""
         report = self._report
-        if report.prompt_tokens is not None and report.completion_tokens is not None:
+        if report.prompt_tokens and report.completion_tokens:  # nobody counted where an answer is said to have none
             return report.prompt_tokens, report.completion_tokens, False
         return self._prompt, estimate("".join(self._texts)), True
 

@@ -97,6 +97,13 @@ def test_signs_of_life_after_the_end_of_the_answer_do_not_hold_the_call(pool, en
     assert models.booked("model:chat.main").pending == 0
 
 
+def test_a_usage_of_nothing_is_not_believed_of_an_answer_that_says_something(pool):
+    models, _ = pool(says("fine", tokens=(0, 0)))
+    _, end, _ = read(models)
+    assert end.answer.variables["usage"]["estimated"] is True
+    assert models.booked("model:chat.main").used["tokens"] == ESTIMATED + estimate("fine")
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
