@@ -97,6 +97,13 @@ def test_signs_of_life_after_the_end_of_the_answer_do_not_hold_the_call(pool, en
     assert models.booked("model:chat.main").pending == 0
 
 
+def test_what_broke_off_with_a_429_keeps_what_had_come(pool):
+    models, _ = pool(plays(HEAD, words("I am "), event({"error": {"message": "rate_limit exceeded"}})))
+    _, end, _ = read(models)
+    assert end.failure.kind == "throttled"
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": ESTIMATED + estimate("I am ")}
+
+
 def test_a_usage_of_nothing_is_not_believed_of_an_answer_that_says_something(pool):
     models, _ = pool(says("fine", tokens=(0, 0)))
     _, end, _ = read(models)
