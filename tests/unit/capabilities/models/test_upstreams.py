@@ -97,6 +97,24 @@ def test_signs_of_life_after_the_end_of_the_answer_do_not_hold_the_call(pool, en
     assert models.booked("model:chat.main").pending == 0
 
 
+@pytest.mark.parametrize(
+    "body",
+    [plays(b"Content-Length: 900\r\n\r\n{", hold=10), plays(b"Content-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}")],
+)
+def test_a_refusal_is_understood_although_its_words_never_come(pool, body):
+    def script(exchange):
+        exchange.send(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Type: application/json\r\n")
+        return body(exchange)
+
+    models, _ = pool(script)
+    started = time.monotonic()
+    failure = failure_of(models)
+    assert isinstance(failure, Throttled)
+    assert failure.retry_after == 30
+    assert time.monotonic() - started < 1.9
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": 0}
+
+
 def test_what_broke_off_with_a_429_keeps_what_had_come(pool):
     models, _ = pool(plays(HEAD, words("I am "), event({"error": {"message": "rate_limit exceeded"}})))
     _, end, _ = read(models)
