@@ -84,7 +84,7 @@ class _Run:
         pieces = self._deployment.source.generate(self._asked, self._call, pace, self._report)
         with closing(cast("Any", pieces)):
             try:
-                for piece in pieces:
+                for piece in _whole_characters(pieces):
                     if piece:
                         pace.flow()
                         self._take(piece)
@@ -158,3 +158,17 @@ class _Run:
         if self._report.price is not None:
             return {"amount": self._report.price, "currency": self._report.currency}
         return {}
+
+
+def _whole_characters(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces without lone surrogates: a server that cuts by UTF-16 units sends a character's halves apart."""
+    half = ""
+    for piece in pieces:
+        text = half + piece
+        if text.isascii():
+            yield text
+            continue
+        half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        yield text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if half:
+        yield "\ufffd"

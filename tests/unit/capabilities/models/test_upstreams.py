@@ -129,6 +129,22 @@ def test_a_usage_of_nothing_is_not_believed_of_an_answer_that_says_something(poo
     assert models.booked("model:chat.main").used["tokens"] == ESTIMATED + estimate("fine")
 
 
+@pytest.mark.parametrize(
+    ("pieces", "answer"),
+    [
+        (["a\ud83d", "\ude00b"], "a😀b"),
+        (["\ud83d", "\ude00"], "😀"),
+        (["\ud83d", "x", "\ude00"], "\ufffdx\ufffd"),
+        (["谢\ud83d"], "谢\ufffd"),
+    ],
+)
+def test_a_character_whose_halves_come_apart_is_put_together(pool, pieces, answer):
+    parts = [chunk(b"data: " + json.dumps({"choices": [{"delta": {"content": piece}}]}).encode() + b"\n\n") for piece in pieces]
+    models, _ = pool(plays(HEAD, *parts, END))
+    read_pieces, end, _ = read(models)
+    assert "".join(read_pieces) == end.answer.variables["answer"] == answer
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
