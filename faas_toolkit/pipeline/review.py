@@ -10,7 +10,7 @@ from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Blocked, Failure, InvalidInput, NotFound
 from faas_toolkit.core.offload import nothing
-from faas_toolkit.core.redaction import texts_in
+from faas_toolkit.core.redaction import SecretRedactor, texts_in
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.masking import Masker, masker_of
 from faas_toolkit.pipeline.refusals import Refusals
@@ -24,6 +24,7 @@ class Review:
         words: words and phrases that are refused; those of scripts with spaces only as whole words.
         detect: detectors whose findings are shown as the caller's masks say: `keep`, `drop`, anything else in part.
         give_way: lets other calls run, while a large answer is masked.
+        redact: removes the configuration's secrets before anything is masked.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Review:
         words: tuple[str, ...] = (),
         detect: tuple[str, ...] = (),
         give_way: Callable[[], None] = nothing,
+        redact: SecretRedactor | None = None,
     ) -> None:
         self._patterns = patterns
         self._words = words
         self._detect = detect
         self._give_way = give_way
+        self._redact = redact
 
     @cached_property
     def _refused(self) -> Refusals:
@@ -51,7 +54,7 @@ class Review:
         """
         if self._patterns or self._words:
             self._require_allowed(call)
-        masker = masker_of(call, self._detect, self._give_way)
+        masker = masker_of(call, self._detect, self._give_way, self._redact)
         if not masker:
             return proceed(call)
         try:
