@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faas_toolkit.core.call import Answer, Caller
-from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, NotFound, Unavailable
+from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, InvalidInput, NotFound, Unavailable
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.redaction import SecretRedactor, mask_text
 from faas_toolkit.core.stream import End as StreamEnd
@@ -319,9 +319,17 @@ def test_a_secret_is_taken_out_before_what_stands_in_it_is_masked(secret, size):
     assert all("hunter" not in each and "The key https://u:" in each for each in shown)
 
 
-def test_a_failure_that_repeats_the_caller_s_own_words_is_left():
-    with pytest.raises(NotFound, match=re.escape(EMAIL)):
-        reviewed(NotFound(f"Nobody has the address {EMAIL}."))
+@pytest.mark.parametrize("kind", [InvalidInput, NotFound])
+def test_a_failure_that_repeats_the_caller_s_own_words_is_left(kind):
+    call = make_call({"query": "ana", "filters": {"email": [EMAIL]}})
+    with pytest.raises(kind, match=re.escape(EMAIL)):
+        Review(detect=DETECT)(call, End(kind(f"Nobody has the address {EMAIL}.")))
+
+
+@pytest.mark.parametrize("kind", [InvalidInput, NotFound])
+def test_a_failure_that_tells_of_somebody_else_is_masked(kind):
+    with pytest.raises(kind, match=re.escape(f"refused: {MASKED_EMAIL} did.")):
+        reviewed(kind(f"The model's server refused: {EMAIL} did."))
 
 
 # --- large answers
