@@ -94,7 +94,7 @@ class Gate:
                 usage = attempt.usage(result)
         except BaseException as error:
             failure = error if isinstance(error, Failure) else _unexpected(error)
-            self._end(attempt, admission, failure, {}, answered=_verdict(failure))
+            self._end(attempt, admission, failure, attempt.spent(), answered=_verdict(failure))
             raise
         if not isinstance(result, Stream):
             self._end(attempt, admission, None, usage, answered=True)

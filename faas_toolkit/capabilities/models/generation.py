@@ -71,10 +71,17 @@ class _Run:
         self._report = Report(model=deployment.model)
         self._texts: list[str] = []
         self._chars = 0
+        self._counted = False
 
     def attempt(self, target: Target, send: Callable[[Deadline], Stream], max_wait: float) -> Attempt[Stream]:
         reserved = self._expectation.reserve(self._call.workspace.id, self._prompt, self._asked.max_tokens, target)
-        return Attempt(call=self._call, target=replace(target, max_wait=max_wait), send=send, cost={"tokens": reserved})
+        return Attempt(
+            call=self._call,
+            target=replace(target, max_wait=max_wait),
+            send=send,
+            cost={"tokens": reserved},
+            spent=self._spent,
+        )
 
     def start(self, first_content: Deadline) -> Stream:
         pace = StreamPace(first_content, self._call.deadlines)
@@ -124,8 +131,15 @@ class _Run:
             return report.prompt_tokens, report.completion_tokens, False
         return self._prompt, estimate("".join(self._texts)), True
 
+    def _spent(self) -> Mapping[str, int]:
+        """What an answer without a word has used, where the deployment says so: a model may think and then say nothing."""
+        return {} if self._tokens()[2] else self._settled()
+
     def _settled(self) -> Mapping[str, int]:
         prompt, completion, estimated = self._tokens()
+        if self._counted:
+            return {"tokens": prompt + completion}
+        self._counted = True
         if not estimated:
             self._expectation.learn(self._call.workspace.id, self._prompt, prompt, completion)
         noted = self._call.record.tokens

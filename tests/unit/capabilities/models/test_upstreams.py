@@ -145,6 +145,15 @@ def test_a_character_whose_halves_come_apart_is_put_together(pool, pieces, answe
     assert "".join(read_pieces) == end.answer.variables["answer"] == answer
 
 
+def test_a_model_that_thinks_and_says_nothing_is_charged_for_its_thoughts(pool):
+    models, _ = pool(plays(HEAD, words("", finish="length"), usage(11, 4_000), END))
+    call = models.call({**PROMPT, "max_tokens": 100})
+    with pytest.raises(InvalidInput, match="max_tokens"):
+        models.capability(call)
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": 4_011}
+    assert call.record.tokens == {"prompt": 11, "completion": 4_000}
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
