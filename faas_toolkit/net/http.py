@@ -8,8 +8,12 @@ import httpx
 
 from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
+from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import EgressGuard, Route
+
+_PIECE = 512
+"""What reading one piece costs, in characters that a detector looks at (`core/offload.py`, Pace)."""
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -66,14 +70,21 @@ class HttpClient:
         guard: decides what may be opened.
         transport: how bytes travel; None: the pooled one, made on first use. Tests inject `httpx.MockTransport`.
         hard_limit: see `HardLimit`; the default leaves it to the timeouts of the sockets.
+        give_way: lets other calls run while a body comes of which there is always more to read: nothing waits there.
     """
 
     def __init__(
-        self, *, guard: EgressGuard, transport: httpx.BaseTransport | None = None, hard_limit: HardLimit = nullcontext
+        self,
+        *,
+        guard: EgressGuard,
+        transport: httpx.BaseTransport | None = None,
+        hard_limit: HardLimit = nullcontext,
+        give_way: Callable[[], None] = nothing,
     ) -> None:
         self._guard = guard
         self._transport = transport
         self._hard_limit = hard_limit
+        self._give_way = give_way
 
     def send(
         self, request: httpx.Request, deadline: Deadline, *, what: str, max_bytes: int, tls: Tls | None = None
@@ -123,7 +134,7 @@ class HttpClient:
             raise _timed_out(what, sent=sent) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
-        return StreamedResponse(response, pace, self._hard_limit, what, max_bytes)
+        return StreamedResponse(response, pace, self._hard_limit, what, max_bytes, self._give_way)
 
     def connect(self, url: str, deadline: Deadline, *, what: str, tls: Tls | None = None) -> None:
         """Opens a connection to a URL, TLS included, and sends nothing.
@@ -158,11 +169,12 @@ class HttpClient:
     def _read(
         self, response: httpx.Response, request: httpx.Request, deadline: Deadline, what: str, max_bytes: int
     ) -> httpx.Response:
-        body = bytearray()
+        body, work = bytearray(), Pace(self._give_way)
         try:
             _require_one_coding(response, what)
             for chunk in response.iter_bytes():
                 body += chunk
+                work(len(chunk) + _PIECE)
                 if len(body) > max_bytes or response.num_bytes_downloaded > max_bytes:
                     raise TooLarge(f"{what} answered more than {max_bytes:,} bytes.", hint="Ask it for less.")
                 deadline.require(what, sent=True)
@@ -177,12 +189,21 @@ class StreamedResponse:
     What was read to its end leaves the connection to the next request; `close` before that drops it.
     """
 
-    def __init__(self, response: httpx.Response, pace: StreamPace, hard_limit: HardLimit, what: str, max_bytes: int) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        pace: StreamPace,
+        hard_limit: HardLimit,
+        what: str,
+        max_bytes: int,
+        give_way: Callable[[], None],
+    ) -> None:
         self._response = response
         self._pace = pace
         self._hard_limit = hard_limit
         self._what = what
         self._max_bytes = max_bytes
+        self._work = Pace(give_way)
 
     @property
     def status(self) -> int:
@@ -221,6 +242,7 @@ class StreamedResponse:
             if piece is None:
                 return
             size += len(piece)
+            self._work(len(piece) + _PIECE)
             if max(size, self._response.num_bytes_downloaded) > self._max_bytes:
                 raise TooLarge(f"{self._what} answered more than {self._max_bytes:,} bytes.", hint="Ask it for less.")
             yield piece
