@@ -52,7 +52,13 @@ class Generation:
         attempt = run.attempt(deployment.target, run.start, max_wait)
         if deployment.also is None:
             return self._outbound(attempt)
-        return self._outbound(run.attempt(deployment.also, lambda _: self._outbound(attempt), max_wait))
+        patience = call.deadlines.total.earlier(max_wait)
+
+        def ask(_: Deadline) -> Stream:  # with what the first gate has left of the wait
+            left = replace(attempt.target, max_wait=min(max_wait, patience.remaining()))
+            return self._outbound(replace(attempt, target=left))
+
+        return self._outbound(run.attempt(deployment.also, ask, max_wait))
 
 
 class _Run:

@@ -2,13 +2,18 @@
 
 import pytest
 
+from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.dify_fallback import DifyFallback
 from faas_toolkit.capabilities.models.operations import FALLBACK
 from faas_toolkit.capabilities.models.pools import dify_targets
+from faas_toolkit.capabilities.models.port import Deployment
 from faas_toolkit.capabilities.models.presentation import present_answer
+from faas_toolkit.capabilities.models.sources.dify import DifyModel
 from faas_toolkit.core.call import Scope
 from faas_toolkit.core.errors import BadResponse, FunctionError, NotFound, Throttled, Unavailable
 from faas_toolkit.core.host import Generated, Message
+from faas_toolkit.core.outbound import LimitLine, Target
+from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost, FakeModels
 from tests.fakes.models import Models
 
@@ -182,6 +187,26 @@ def test_limits_of_the_builder_hold_beside_those_of_the_catalog_and_both_are_set
     assert models.booked("model:chat.small").used == {"requests": 2, "tokens": 10}
     assert models.booked("app:app:vendor/x/x/small:/10000").used == {"tokens": 10}
     assert models.booked("app:app:vendor/x/x/large:/10000").used == {"tokens": 5}
+
+
+def test_both_gates_of_a_model_share_one_wait(monkeypatch):
+    monkeypatch.setattr("tests.fakes.models.SystemClock", FakeClock)
+    models = models_with({}, small=says("from small"))
+
+    def target(name, seconds):
+        return Target(id=name, limits=(LimitLine("requests", 1, seconds),), attempts=1)
+
+    source = DifyModel(provider="vendor/x/x", model="small")
+    deployment = Deployment(name="small", model="small", source=source, target=target("model", 10), also=target("app", 5))
+
+    def ask(max_wait):
+        call = models.call({"prompt": "Hi"})
+        return answer_of(models.generation(deployment, asked_by(call.arguments), call, max_wait))
+
+    ask(0)
+    with pytest.raises(Throttled):
+        ask(6)
+    assert models.clock.monotonic() < 1_006, "the model's own gate had one second left"
 
 
 def test_an_answer_is_presented_as_it_is_and_cut_with_a_word():
