@@ -10,7 +10,7 @@ from faas_toolkit.capabilities.models.port import Deployment
 from faas_toolkit.capabilities.models.presentation import present_answer
 from faas_toolkit.capabilities.models.sources.dify import DifyModel
 from faas_toolkit.core.call import Scope
-from faas_toolkit.core.errors import BadResponse, FunctionError, NotFound, Throttled, Unavailable
+from faas_toolkit.core.errors import BadResponse, Failure, FunctionError, NotFound, Throttled, Unavailable
 from faas_toolkit.core.host import Generated, Message
 from faas_toolkit.core.outbound import LimitLine, Target
 from tests.fakes.clock import FakeClock
@@ -207,6 +207,14 @@ def test_both_gates_of_a_model_share_one_wait(monkeypatch):
     with pytest.raises(Throttled):
         ask(6)
     assert models.clock.monotonic() < 1_006, "the model's own gate had one second left"
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "x" * 500_000])
+@pytest.mark.parametrize("key", ["provider", "model"])
+def test_a_name_that_no_model_of_dify_has_is_refused_and_not_repeated(name, key):
+    with pytest.raises(Failure, match=rf"fallback_model\.{key}") as caught:
+        fallback(models_with({}), fallback_model={**SMALL, key: name})
+    assert len(caught.value.as_text()) < 300
 
 
 def test_an_answer_is_presented_as_it_is_and_cut_with_a_word():
