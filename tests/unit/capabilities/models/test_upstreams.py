@@ -154,6 +154,11 @@ def test_a_model_that_thinks_and_says_nothing_is_charged_for_its_thoughts(pool):
     assert call.record.tokens == {"prompt": 11, "completion": 4_000}
 
 
+def test_an_error_without_words_is_told_without_words(pool):
+    models, _ = pool(plays(HEAD, event({"error": [[[1]]]})))
+    assert failure_of(models).message == "Model 'chat.main' broke off with an error of its own."
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
