@@ -17,6 +17,9 @@ from faas_toolkit.core.stream import Stream
 MAX_ANSWER_CHARS = 1_000_000
 """One variable holds 1 MB (tools.md §4)."""
 
+_REMEMBERED = 1_000
+"""Deployments of which it is known what their answers need."""
+
 _NOTICES = {
     "length": "The answer stops at max_tokens; it is not finished.",
     "content_filter": "The model's content filter cut the answer; it is not finished.",
@@ -46,6 +49,8 @@ class Generation:
             max_wait: seconds to wait for a limit at most.
         """
         expectation = self._expectations.setdefault(deployment.name, Expectation())
+        if len(self._expectations) > _REMEMBERED:  # model_fallback takes whatever name it is given
+            del self._expectations[next(iter(self._expectations))]
         run = _Run(deployment, asked, call, expectation, self._now)
         if deployment.target is None:
             return run.start(call.deadlines.first_content)

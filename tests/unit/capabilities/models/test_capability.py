@@ -217,6 +217,13 @@ def test_a_name_that_no_model_of_dify_has_is_refused_and_not_repeated(name, key)
     assert len(caught.value.as_text()) < 300
 
 
+def test_models_are_forgotten_when_there_are_many():
+    models = models_with({}, small=says("from small"))
+    for number in range(1_100):
+        fallback(models, model={"provider": f"p{number}", "model": "small"})[0].close()
+    assert len(models.generation._expectations) <= 1_000
+
+
 def test_an_answer_is_presented_as_it_is_and_cut_with_a_word():
     assert present_answer({"answer": "fine"}, 100) == "fine"
     cut = present_answer({"answer": "x" * 10_000}, 8_000)
