@@ -7,47 +7,14 @@ from typing import Protocol, runtime_checkable
 import httpx
 
 from faas_toolkit.core.deadline import Deadline, StreamPace
-from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
+from faas_toolkit.core.errors import BadResponse, Failure, TooLarge
 from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import EgressGuard, Route
+from faas_toolkit.net.http_failures import timed_out, translate
 
 _PIECE = 512
 """What reading one piece costs, in characters that a detector looks at (`core/offload.py`, Pace)."""
-
-NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-)
-"""The request never left, so it may be repeated whatever it does."""
-
-UNKNOWN = (
-    httpx.ReadTimeout,
-    httpx.ReadError,
-    httpx.WriteTimeout,
-    httpx.WriteError,
-    httpx.CloseError,
-    httpx.TimeoutException,
-    httpx.NetworkError,
-    httpx.TransportError,
-)
-"""The request was on its way; whether it did anything is not known."""
-
-UNREADABLE = (
-    httpx.RemoteProtocolError,
-    httpx.DecodingError,
-    httpx.TooManyRedirects,
-    httpx.HTTPStatusError,
-    httpx.RequestError,
-    httpx.HTTPError,
-    httpx.StreamError,
-)
-"""There was an answer, and it cannot be used."""
 
 
 @runtime_checkable
@@ -99,7 +66,7 @@ class HttpClient:
             tls: the target's own wishes.
 
         Raises:
-            Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see the tables above.
+            Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see `net/http_failures.py`.
         """
         deadline.require(what, sent=False)
         sent = False
@@ -113,7 +80,7 @@ class HttpClient:
         except Failure:
             raise
         except TimeoutError as error:
-            raise _timed_out(what, sent=sent) from error
+            raise timed_out(what, sent=sent) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
 
@@ -122,7 +89,7 @@ class HttpClient:
     ) -> "StreamedResponse":
         """The response with its body unread, each piece of which `pace` bounds; to be closed. Otherwise as `send`."""
         if not pace.remaining():
-            raise _timed_out(what, sent=False)
+            raise timed_out(what, sent=False)
         sent = False
         try:
             with self._hard_limit(pace.remaining()):
@@ -131,7 +98,7 @@ class HttpClient:
                 sent = True
                 response = self._open().handle_request(request)
         except TimeoutError as error:
-            raise _timed_out(what, sent=sent) from error
+            raise timed_out(what, sent=sent) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
         return StreamedResponse(response, pace, self._hard_limit, what, max_bytes, self._give_way)
@@ -150,7 +117,7 @@ class HttpClient:
                 if isinstance(transport, Connects):
                     transport.connect(route, tls or Tls(), deadline)
         except TimeoutError as error:
-            raise _timed_out(what, sent=False) from error
+            raise timed_out(what, sent=False) from error
         except httpx.HTTPError as error:
             raise translate(error, what) from error
 
@@ -231,12 +198,12 @@ class StreamedResponse:
         body = self._response.iter_bytes()
         while True:
             if not self._pace.remaining():  # where there is always something to read, no wait would end with the time
-                raise _timed_out(self._what, sent=True)
+                raise timed_out(self._what, sent=True)
             try:
                 with self._hard_limit(self._pace.remaining()):
                     piece = next(body, None)
             except TimeoutError as error:
-                raise _timed_out(self._what, sent=True) from error
+                raise timed_out(self._what, sent=True) from error
             except (httpx.HTTPError, httpx.StreamError) as error:
                 raise translate(error, self._what) from error
             if piece is None:
@@ -263,46 +230,3 @@ def _require_one_coding(response: httpx.Response, what: str) -> None:
 
 
 _DESCRIBES_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
-
-
-def translate(error: Exception, what: str) -> Failure:
-    """The failure for one of httpx's exceptions."""
-    if isinstance(error, NOT_SENT):
-        return _not_reached(error, what)
-    if isinstance(error, UNKNOWN) and not isinstance(error, httpx.RemoteProtocolError):
-        return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
-    return BadResponse(f"{what} answered something that cannot be read; whether it did its work is not known.")
-
-
-def _not_reached(error: Exception, what: str) -> Failure:
-    text = str(error).lower()
-    if "protocol version" in text or "unsupported protocol" in text or "protocol_version" in text:
-        return Unavailable(
-            f"{what} does not speak TLS 1.3.",
-            hint='If it cannot be upgraded, write `tls: {minimum: "1.2"}` at this target in the catalog.',
-            retryable=False,
-            not_executed=True,
-        )
-    if "certificate" in text:
-        return Unavailable(
-            f"The certificate of {what} is not valid for its name or not signed by a known authority.",
-            hint="Renew it, or give its authority as `tls: {ca: …}` at this target in the catalog.",
-            retryable=False,
-            not_executed=True,
-        )
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
-        return Blocked(
-            f"The request to {what} cannot be sent as it is written.", hint="Check its address and headers in the catalog."
-        )
-    slow = " in time" if isinstance(error, httpx.TimeoutException) else ""
-    return Unavailable(f"{what} cannot be reached{slow}.", not_executed=True)
-
-
-def _timed_out(what: str, *, sent: bool) -> Failure:
-    if sent:
-        return TimeoutUnknown(f"{what} did not answer in time; whether it did its work is not known.")
-    return Unavailable(f"{what} could not be reached in time.", not_executed=True)
-
-
-def _broke_off(what: str) -> Failure:
-    return TimeoutUnknown(f"The connection to {what} broke before its answer was complete; whether it did its work is not known.")
