@@ -155,4 +155,4 @@ class Families:
         from faas_toolkit.net.http import HttpClient
 
         guard = EgressGuard(allow=self._catalog.network.allow, environment=self._process.environment)
-        return HttpClient(guard=guard, hard_limit=self._process.hard_limit)
+        return HttpClient(guard=guard, hard_limit=self._process.hard_limit, give_way=self._process.offload.give_way)

@@ -159,6 +159,7 @@ class Runtime:
                 words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
                 detect=catalog.review.detect,
                 give_way=process.offload.give_way,
+                redact=self.redact,
             ),
             Cache(
                 store=process.cache_store,

@@ -3,7 +3,6 @@
 Dify never sends a cancel (dify-runtime §3), so a deadline is the only thing that ever releases a stuck call.
 """
 
-import math
 from dataclasses import dataclass
 
 from faas_toolkit.core.clock import Clock
@@ -80,17 +79,17 @@ class StreamPace:
         self._first_content = first_content
         self._deadlines = deadlines
         self._flowing = False
-        self._most = math.inf
+        self._ends: Deadline | None = None
 
     def flow(self) -> None:
         """The first content is here."""
         self._flowing = True
 
     def wind_down(self, seconds: float) -> None:
-        """All content is here; what still comes is waited for only so long."""
-        self._most = seconds
+        """All content is here; all that still comes, signs of life included, is waited for only so long."""
+        self._ends = (self._ends or self._deadlines.total).earlier(seconds)
 
     def remaining(self) -> float:
         """Seconds for the next piece, never negative."""
-        total = min(self._deadlines.total.remaining(), self._most)
+        total = (self._ends or self._deadlines.total).remaining()
         return min(self._deadlines.idle if self._flowing else self._first_content.remaining(), total)

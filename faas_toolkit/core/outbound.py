@@ -65,6 +65,8 @@ class Attempt[T]:
     """What to reserve beside one request, e.g. `{"tokens": 900}`."""
     usage: Callable[[T], Mapping[Measure, int]] | None = None
     """Reads the real usage from a result that is not a stream."""
+    spent: Callable[[], Mapping[str, int]] = dict
+    """Asked where `send` failed: what the target says was used all the same; what is missing stays as it was reserved."""
 
 
 class Outbound(Protocol):

@@ -41,6 +41,8 @@ MAX_FILES = 20
 MAX_WHOLE_NUMBER = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly (RFC 8259 §6)."""
 _NAMED_PROBLEMS = 5
+_MODEL_NAME_CHARS = 200
+"""Of a model of Dify, and of its provider: limits, breakers and texts carry the name."""
 _LIST_COMMAS = re.compile("[,，、]")
 _TRUE = frozenset({"true", "yes", "1", "on", "y"})
 _FALSE = frozenset({"false", "no", "0", "off", "n"})
@@ -230,6 +232,8 @@ def _model(parameter: Parameter, given: object) -> Mapping[str, object]:
     selected = _object(parameter, given)
     if not all(isinstance(selected.get(key), str) and selected[key] for key in ("provider", "model")):
         raise InvalidInput(f"{parameter.name} must name a model of Dify; choose one in its selector.")
+    for key in ("provider", "model"):
+        require_clean_text(str(selected[key]), f"{parameter.name}.{key}", _MODEL_NAME_CHARS)
     return selected
 
 

@@ -159,7 +159,13 @@ class Stream:
             return
         self._ending = True  # before anything that may let another greenlet run
         usage = _close_and_measure(self._chunks, self._usage)
-        self._end = End(failure, usage, self._make_answer() if failure is None else None)
+        answer = None
+        if failure is None:
+            try:
+                answer = self._make_answer()
+            except Exception as error:  # noqa: BLE001 - what hangs on the end has to learn of it, or nothing would settle
+                failure = error if isinstance(error, Failure) else Internal("The answer could not be put together.")
+        self._end = End(failure, usage, answer)
         callbacks, self._callbacks = self._callbacks, []
         with ExitStack() as all_of_them:  # each is called, whatever the others raise
             for callback in reversed(callbacks):  # the stack turns it round: innermost first, so the outermost sees all settled

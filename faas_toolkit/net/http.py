@@ -7,43 +7,14 @@ from typing import Protocol, runtime_checkable
 import httpx
 
 from faas_toolkit.core.deadline import Deadline, StreamPace
-from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
+from faas_toolkit.core.errors import BadResponse, Failure, TooLarge
+from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import EgressGuard, Route
+from faas_toolkit.net.http_failures import timed_out, translate
 
-NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-)
-"""The request never left, so it may be repeated whatever it does."""
-
-UNKNOWN = (
-    httpx.ReadTimeout,
-    httpx.ReadError,
-    httpx.WriteTimeout,
-    httpx.WriteError,
-    httpx.CloseError,
-    httpx.TimeoutException,
-    httpx.NetworkError,
-    httpx.TransportError,
-)
-"""The request was on its way; whether it did anything is not known."""
-
-UNREADABLE = (
-    httpx.RemoteProtocolError,
-    httpx.DecodingError,
-    httpx.TooManyRedirects,
-    httpx.HTTPStatusError,
-    httpx.RequestError,
-    httpx.HTTPError,
-    httpx.StreamError,
-)
-"""There was an answer, and it cannot be used."""
+_PIECE = 512
+"""What reading one piece costs, in characters that a detector looks at (`core/offload.py`, Pace)."""
 
 
 @runtime_checkable
@@ -66,14 +37,21 @@ class HttpClient:
         guard: decides what may be opened.
         transport: how bytes travel; None: the pooled one, made on first use. Tests inject `httpx.MockTransport`.
         hard_limit: see `HardLimit`; the default leaves it to the timeouts of the sockets.
+        give_way: lets other calls run while a body comes of which there is always more to read: nothing waits there.
     """
 
     def __init__(
-        self, *, guard: EgressGuard, transport: httpx.BaseTransport | None = None, hard_limit: HardLimit = nullcontext
+        self,
+        *,
+        guard: EgressGuard,
+        transport: httpx.BaseTransport | None = None,
+        hard_limit: HardLimit = nullcontext,
+        give_way: Callable[[], None] = nothing,
     ) -> None:
         self._guard = guard
         self._transport = transport
         self._hard_limit = hard_limit
+        self._give_way = give_way
 
     def send(
         self,
@@ -96,7 +74,7 @@ class HttpClient:
             repeatable: whether it may be sent twice; one that may not gets a connection of its own (`net/transport.py`).
 
         Raises:
-            Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see the tables above.
+            Blocked, Unavailable, TimeoutUnknown, TooLarge, BadResponse: see `net/http_failures.py`.
         """
         deadline.require(what, sent=False)
         sent = False
@@ -116,7 +94,7 @@ class HttpClient:
         except Failure:
             raise
         except TimeoutError as error:
-            raise _timed_out(what, sent=sent) from error
+            raise timed_out(what, sent=sent) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
 
@@ -125,7 +103,7 @@ class HttpClient:
     ) -> "StreamedResponse":
         """The response with its body unread, each piece of which `pace` bounds; to be closed. Otherwise as `send`."""
         if not pace.remaining():
-            raise _timed_out(what, sent=False)
+            raise timed_out(what, sent=False)
         sent = False
         try:
             with self._hard_limit(pace.remaining()):
@@ -134,10 +112,10 @@ class HttpClient:
                 sent = True
                 response = self._open().handle_request(request)
         except TimeoutError as error:
-            raise _timed_out(what, sent=sent) from error
+            raise timed_out(what, sent=sent) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
             raise translate(error, what) from error
-        return StreamedResponse(response, pace, self._hard_limit, what, max_bytes)
+        return StreamedResponse(response, pace, self._hard_limit, what, max_bytes, self._give_way)
 
     def connect(self, url: str, deadline: Deadline, *, what: str, tls: Tls | None = None) -> None:
         """Opens a connection to a URL, TLS included, and sends nothing.
@@ -153,7 +131,7 @@ class HttpClient:
                 if isinstance(transport, Connects):
                     transport.connect(route, tls or Tls(), deadline)
         except TimeoutError as error:
-            raise _timed_out(what, sent=False) from error
+            raise timed_out(what, sent=False) from error
         except httpx.HTTPError as error:
             raise translate(error, what) from error
 
@@ -172,11 +150,12 @@ class HttpClient:
     def _read(
         self, response: httpx.Response, request: httpx.Request, deadline: Deadline, what: str, max_bytes: int
     ) -> httpx.Response:
-        body = bytearray()
+        body, work = bytearray(), Pace(self._give_way)
         try:
             _require_one_coding(response, what)
             for chunk in response.iter_bytes():
                 body += chunk
+                work(len(chunk) + _PIECE)
                 if len(body) > max_bytes or response.num_bytes_downloaded > max_bytes:
                     raise TooLarge(f"{what} answered more than {max_bytes:,} bytes.", hint="Ask it for less.")
                 deadline.require(what, sent=True)
@@ -191,12 +170,21 @@ class StreamedResponse:
     What was read to its end leaves the connection to the next request; `close` before that drops it.
     """
 
-    def __init__(self, response: httpx.Response, pace: StreamPace, hard_limit: HardLimit, what: str, max_bytes: int) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        pace: StreamPace,
+        hard_limit: HardLimit,
+        what: str,
+        max_bytes: int,
+        give_way: Callable[[], None],
+    ) -> None:
         self._response = response
         self._pace = pace
         self._hard_limit = hard_limit
         self._what = what
         self._max_bytes = max_bytes
+        self._work = Pace(give_way)
 
     @property
     def status(self) -> int:
@@ -223,16 +211,19 @@ class StreamedResponse:
         _require_one_coding(self._response, self._what)
         body = self._response.iter_bytes()
         while True:
+            if not self._pace.remaining():  # where there is always something to read, no wait would end with the time
+                raise timed_out(self._what, sent=True)
             try:
                 with self._hard_limit(self._pace.remaining()):
                     piece = next(body, None)
             except TimeoutError as error:
-                raise _timed_out(self._what, sent=True) from error
+                raise timed_out(self._what, sent=True) from error
             except (httpx.HTTPError, httpx.StreamError) as error:
                 raise translate(error, self._what) from error
             if piece is None:
                 return
             size += len(piece)
+            self._work(len(piece) + _PIECE)
             if max(size, self._response.num_bytes_downloaded) > self._max_bytes:
                 raise TooLarge(f"{self._what} answered more than {self._max_bytes:,} bytes.", hint="Ask it for less.")
             yield piece
@@ -253,46 +244,3 @@ def _require_one_coding(response: httpx.Response, what: str) -> None:
 
 
 _DESCRIBES_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
-
-
-def translate(error: Exception, what: str) -> Failure:
-    """The failure for one of httpx's exceptions."""
-    if isinstance(error, NOT_SENT):
-        return _not_reached(error, what)
-    if isinstance(error, UNKNOWN) and not isinstance(error, httpx.RemoteProtocolError):
-        return _timed_out(what, sent=True) if isinstance(error, httpx.TimeoutException) else _broke_off(what)
-    return BadResponse(f"{what} answered something that cannot be read; whether it did its work is not known.")
-
-
-def _not_reached(error: Exception, what: str) -> Failure:
-    text = str(error).lower()
-    if "protocol version" in text or "unsupported protocol" in text or "protocol_version" in text:
-        return Unavailable(
-            f"{what} does not speak TLS 1.3.",
-            hint='If it cannot be upgraded, write `tls: {minimum: "1.2"}` at this target in the catalog.',
-            retryable=False,
-            not_executed=True,
-        )
-    if "certificate" in text:
-        return Unavailable(
-            f"The certificate of {what} is not valid for its name or not signed by a known authority.",
-            hint="Renew it, or give its authority as `tls: {ca: …}` at this target in the catalog.",
-            retryable=False,
-            not_executed=True,
-        )
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
-        return Blocked(
-            f"The request to {what} cannot be sent as it is written.", hint="Check its address and headers in the catalog."
-        )
-    slow = " in time" if isinstance(error, httpx.TimeoutException) else ""
-    return Unavailable(f"{what} cannot be reached{slow}.", not_executed=True)
-
-
-def _timed_out(what: str, *, sent: bool) -> Failure:
-    if sent:
-        return TimeoutUnknown(f"{what} did not answer in time; whether it did its work is not known.")
-    return Unavailable(f"{what} could not be reached in time.", not_executed=True)
-
-
-def _broke_off(what: str) -> Failure:
-    return TimeoutUnknown(f"The connection to {what} broke before its answer was complete; whether it did its work is not known.")

@@ -18,7 +18,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if said:
         try:
             return _bounded(parsedate_to_datetime(said).timestamp() - now)
-        except ValueError:
+        except (ValueError, OverflowError):  # a zone that is days away
             return None
     reset = _number(headers.get("x-ratelimit-reset"))
     if reset is None:

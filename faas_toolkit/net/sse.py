@@ -33,22 +33,24 @@ def event_data(pieces: Iterable[bytes], what: str) -> Iterator[str]:
 
 
 def _lines(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:
-    waiting, first = b"", True
+    waiting, first = bytearray(), True
     for piece in pieces:
+        had_cr = waiting.endswith(b"\r")
         waiting += piece
         if first and len(waiting) < len(_BOM) and _BOM.startswith(waiting):
             continue
         if first:
             waiting, first = waiting.removeprefix(_BOM), False
-        # a CR at the very end may be half of a CRLF, so it waits for what follows
-        ends_in_cr = waiting.endswith(b"\r")
-        *lines, rest = _LINE_END.split(waiting[:-1] if ends_in_cr else waiting)
-        yield from lines
-        waiting = rest + b"\r" * ends_in_cr
+        if had_cr or _LINE_END.search(piece):  # else a line of many small pieces would be looked through again with each
+            # a CR at the very end may be half of a CRLF, so it waits for what follows
+            ends_in_cr = waiting.endswith(b"\r")
+            *lines, rest = _LINE_END.split(waiting[:-1] if ends_in_cr else waiting)
+            yield from lines
+            waiting = bytearray(rest + b"\r" * ends_in_cr)
         if len(waiting) > MAX_EVENT_BYTES:
             raise _too_long(what)
     if waiting.endswith(b"\r"):
-        yield waiting[:-1]
+        yield bytes(waiting[:-1])
 
 
 def _decoded(data: bytes, what: str) -> str:

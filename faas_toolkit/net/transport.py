@@ -30,6 +30,8 @@ _KEPT_POOLS = 128
 CONNECT_SECONDS = 5.0
 """For TCP and TLS together; what takes longer is down."""
 
+_MOST_INTERIM = 20
+"""Interim responses (1xx) before the one that counts; the standard library would read them for ever, without a wait."""
 _CHUNK_LINE_BYTES = 8_192
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")  # RFC 9112 §7.1; 15 digits are more than any body has
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9110 §8.6
@@ -68,6 +70,15 @@ class _KnowsHowFar:
 
 class _StrictResponse(http.client.HTTPResponse):
     """A response whose framing is refused where it is malformed, instead of being waited for as if the rest were on its way."""
+
+    _interim = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+        self._interim += status < 200
+        if self._interim > _MOST_INTERIM:
+            raise http.client.HTTPException("nothing but interim responses")
+        return version, status, reason
 
     def begin(self) -> None:
         """Reads status and headers; a line that is no header would hide all that follow it, `Content-Length` among them."""

@@ -72,7 +72,7 @@ class Consult:
         name = self._before.get(call.operation.name)
         if name is None:
             return proceed(call)
-        masker = masker_of(call, self._detect)
+        masker = masker_of(call, self._detect, redact=self._redact)
         try:
             rewritten = self._rewritten(name, call, masker)
         except Failure as failure:

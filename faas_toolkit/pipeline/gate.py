@@ -94,7 +94,7 @@ class Gate:
                 usage = attempt.usage(result)
         except BaseException as error:
             failure = error if isinstance(error, Failure) else _unexpected(error)
-            self._end(attempt, admission, failure, {}, answered=_verdict(failure))
+            self._end(attempt, admission, failure, attempt.spent(), answered=_verdict(failure))
             raise
         if not isinstance(result, Stream):
             self._end(attempt, admission, None, usage, answered=True)
@@ -133,7 +133,7 @@ class Gate:
     def _end_stream[T](self, attempt: Attempt[T], admission: Admitted, end: End) -> None:
         # Its first content came, so a reader who closes it early says nothing against the target.
         answered = end.failure is None or isinstance(end.failure, Cancelled) or _verdict(end.failure)
-        self._end(attempt, admission, end.failure, end.usage, answered=answered)
+        self._end(attempt, admission, end.failure, end.usage, answered=answered, began=True)
 
     def _end[T](
         self,
@@ -143,14 +143,16 @@ class Gate:
         usage: Usage,
         *,
         answered: bool | None,
+        began: bool = False,
     ) -> None:
+        """Settles; what began to answer has used something, whatever it broke off with."""
         self._settle(
             admission.key,
             Settle(
                 admission.reservation,
                 answered,
                 throttled=isinstance(failure, Throttled),
-                refund=_refund(failure),
+                refund="nothing" if began else _refund(failure),
                 usage=usage,
                 retry_after=_retry_after(failure),
             ),

@@ -9,7 +9,7 @@ from faas_toolkit.core.call import Answer, Call, MaskMode, Record
 from faas_toolkit.core.detectors import holds_number
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.offload import Pace, nothing
-from faas_toolkit.core.redaction import Found, find_personal_data, mask_partially, renamed
+from faas_toolkit.core.redaction import Found, SecretRedactor, find_personal_data, mask_partially, renamed
 from faas_toolkit.core.stream import End, Stream
 
 HELD_BACK_CHARS = 320
@@ -26,22 +26,32 @@ _LONGEST_NUMBER = 10**19
 """What has more digits than a card (ISO/IEC 7812: 19) is nobody's number."""
 
 
-def masker_of(call: Call, detect: Iterable[str], give_way: Callable[[], None] = nothing) -> "Masker":
+def masker_of(
+    call: Call, detect: Iterable[str], give_way: Callable[[], None] = nothing, redact: SecretRedactor | None = None
+) -> "Masker":
     """Masks what the detectors find as the call's caller is shown it: `keep`, `drop`, anything else in part."""
     modes = {name: mode for name in detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
-    return Masker(modes, call.record, give_way)
+    return Masker(modes, call.record, give_way, redact)
 
 
 class Masker:
     """Masks findings by the caller's modes (`partial` or `drop`), and counts them in the call's record.
 
-    A large answer is masked in portions, between which other calls run.
+    A large answer is masked in portions, between which other calls run. From answers, streams and failures secrets are taken out
+    first: one in which an address or a number stands would be masked in part, and its rest not be found any more.
     """
 
-    def __init__(self, modes: Mapping[str, MaskMode], record: Record, give_way: Callable[[], None] = nothing) -> None:
+    def __init__(
+        self,
+        modes: Mapping[str, MaskMode],
+        record: Record,
+        give_way: Callable[[], None] = nothing,
+        redact: SecretRedactor | None = None,
+    ) -> None:
         self._modes = modes
         self._record = record
         self._give_way = give_way
+        self._redact = redact or SecretRedactor(())
         self._pace = Pace(give_way)
         self._clean_names: set[str] = set()
         self.count = 0
@@ -98,23 +108,38 @@ class Masker:
     def failure[F: Failure](self, failure: F) -> F:
         """A copy with its texts masked: who waited for the same answer shares it, and each is shown it by their own roles."""
         masked = copy(failure)
-        masked.message, masked.hint = self.text(failure.message), self.text(failure.hint)
+        masked.message, masked.hint = (self.text(self._redact(text)) for text in (failure.message, failure.hint))
         masked.args = (masked.message,)
         return masked
 
     def stream(self, stream: Stream) -> Stream:
         """The stream with its findings masked, also those that two chunks share, and so the answer it ends with."""
         ended: list[Answer] = []
-        return Stream.over(stream, self._chunks(_portions(stream), ended), answer=lambda: ended[0] if ended else None)
+        return Stream.over(
+            stream, self._chunks(_portions(self._without_secrets(stream)), ended), answer=lambda: ended[0] if ended else None
+        )
 
     def answer(self, answer: Answer) -> Answer:
         """The answer with every text inside masked."""
         return replace(
             answer,
-            variables=self.value(answer.variables),
-            added=self.value(answer.added),
-            notices=tuple(self.text(notice) for notice in answer.notices),
+            variables=self.value(self._redact.value(answer.variables)),
+            added=self.value(self._redact.value(answer.added)),
+            notices=tuple(self.text(self._redact(notice)) for notice in answer.notices),
         )
+
+    def _without_secrets(self, stream: Stream) -> Iterator[str | End]:
+        ends: list[End] = []
+
+        def texts() -> Iterator[str]:
+            for item in stream:
+                if isinstance(item, End):
+                    ends.append(item)
+                else:
+                    yield item
+
+        yield from self._redact.pieces(texts())
+        yield from ends
 
     def _chunks(self, items: Iterable[str | End], ended: list[Answer]) -> Iterator[str]:
         text, done = "", 0  # what stands before `done` has gone out
@@ -124,7 +149,8 @@ class Masker:
                 if item.failure is not None:
                     raise self.failure(item.failure) from item.failure
                 if item.answer is not None:  # its findings were counted as they went by
-                    ended.append(Masker(self._modes, Record(request_id="", started=0.0), self._give_way).answer(item.answer))
+                    again = Masker(self._modes, Record(request_id="", started=0.0), self._give_way, self._redact)
+                    ended.append(again.answer(item.answer))
                 return
             text += item
             self._pace(len(text))

@@ -17,6 +17,9 @@ from faas_toolkit.core.stream import Stream
 MAX_ANSWER_CHARS = 1_000_000
 """One variable holds 1 MB (tools.md §4)."""
 
+_REMEMBERED = 1_000
+"""Deployments of which it is known what their answers need."""
+
 _NOTICES = {
     "length": "The answer stops at max_tokens; it is not finished.",
     "content_filter": "The model's content filter cut the answer; it is not finished.",
@@ -46,13 +49,21 @@ class Generation:
             max_wait: seconds to wait for a limit at most.
         """
         expectation = self._expectations.setdefault(deployment.name, Expectation())
+        if len(self._expectations) > _REMEMBERED:  # model_fallback takes whatever name it is given
+            del self._expectations[next(iter(self._expectations))]
         run = _Run(deployment, asked, call, expectation, self._now)
         if deployment.target is None:
             return run.start(call.deadlines.first_content)
         attempt = run.attempt(deployment.target, run.start, max_wait)
         if deployment.also is None:
             return self._outbound(attempt)
-        return self._outbound(run.attempt(deployment.also, lambda _: self._outbound(attempt), max_wait))
+        patience = call.deadlines.total.earlier(max_wait)
+
+        def ask(_: Deadline) -> Stream:  # with what the first gate has left of the wait
+            left = replace(attempt.target, max_wait=min(max_wait, patience.remaining()))
+            return self._outbound(replace(attempt, target=left))
+
+        return self._outbound(run.attempt(deployment.also, ask, max_wait))
 
 
 class _Run:
@@ -71,10 +82,17 @@ class _Run:
         self._report = Report(model=deployment.model)
         self._texts: list[str] = []
         self._chars = 0
+        self._counted = False
 
     def attempt(self, target: Target, send: Callable[[Deadline], Stream], max_wait: float) -> Attempt[Stream]:
         reserved = self._expectation.reserve(self._call.workspace.id, self._prompt, self._asked.max_tokens, target)
-        return Attempt(call=self._call, target=replace(target, max_wait=max_wait), send=send, cost={"tokens": reserved})
+        return Attempt(
+            call=self._call,
+            target=replace(target, max_wait=max_wait),
+            send=send,
+            cost={"tokens": reserved},
+            spent=self._spent,
+        )
 
     def start(self, first_content: Deadline) -> Stream:
         pace = StreamPace(first_content, self._call.deadlines)
@@ -84,7 +102,7 @@ class _Run:
         pieces = self._deployment.source.generate(self._asked, self._call, pace, self._report)
         with closing(cast("Any", pieces)):
             try:
-                for piece in pieces:
+                for piece in _whole_characters(pieces):
                     if piece:
                         pace.flow()
                         self._take(piece)
@@ -120,12 +138,19 @@ class _Run:
     def _tokens(self) -> tuple[int, int, bool]:
         """Of prompt and answer; whether they are only estimated, since nobody said."""
         report = self._report
-        if report.prompt_tokens is not None and report.completion_tokens is not None:
+        if report.prompt_tokens and report.completion_tokens:  # nobody counted where an answer is said to have none
             return report.prompt_tokens, report.completion_tokens, False
         return self._prompt, estimate("".join(self._texts)), True
 
+    def _spent(self) -> Mapping[str, int]:
+        """What an answer without a word has used, where the deployment says so: a model may think and then say nothing."""
+        return {} if self._tokens()[2] else self._settled()
+
     def _settled(self) -> Mapping[str, int]:
         prompt, completion, estimated = self._tokens()
+        if self._counted:
+            return {"tokens": prompt + completion}
+        self._counted = True
         if not estimated:
             self._expectation.learn(self._call.workspace.id, self._prompt, prompt, completion)
         noted = self._call.record.tokens
@@ -158,3 +183,17 @@ class _Run:
         if self._report.price is not None:
             return {"amount": self._report.price, "currency": self._report.currency}
         return {}
+
+
+def _whole_characters(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces without lone surrogates: a server that cuts by UTF-16 units sends a character's halves apart."""
+    half = ""
+    for piece in pieces:
+        text = half + piece
+        if text.isascii():
+            yield text
+            continue
+        half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        yield text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if half:
+        yield "\ufffd"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from faas_toolkit.capabilities.models.port import Asked, CompileSchema, OutputSchema
 from faas_toolkit.core.call import Answer
-from faas_toolkit.core.errors import BadResponse, InvalidInput
+from faas_toolkit.core.errors import BadResponse, InvalidInput, TooLarge
 from faas_toolkit.core.host import Message
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import parse_json
@@ -66,8 +66,10 @@ def _checked(answer: Answer, schema: OutputSchema) -> tuple[object, list[str]]:
         text = text.split("\n", 1)[1][:-3].strip()
     try:
         value = parse_json(text, "the answer")
-    except InvalidInput as failure:
-        return None, [failure.message]
+    except (InvalidInput, TooLarge) as failure:
+        return None, [failure.message.rstrip(".")]
+    if not isinstance(value, Mapping):  # a schema that says no type allows anything; the variable is an object
+        return None, ["the answer must be a JSON object"]
     return value, schema.problems(value)[:_SHOWN_PROBLEMS]
 
 

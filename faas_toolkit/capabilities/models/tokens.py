@@ -52,18 +52,18 @@ class Expectation:
     def reserve(self, workspace: str, prompt: int, max_tokens: int | None, target: Target) -> int:
         """Tokens to reserve for a call.
 
-        Never more than a line of the target allows at all, where the prompt alone would fit: that the answer may be long is no
-        reason to refuse a call for ever.
+        Never more than a line of the target allows at all, where the prompt as it stands would fit: that the answer may be long,
+        or that earlier prompts had more tokens than they seemed to, is no reason to refuse calls for ever.
         """
         seen = self._seen.get(workspace) or _Seen()
-        prompt = math.ceil(prompt * seen.ratio)
+        corrected = math.ceil(prompt * seen.ratio)
         if seen.output is not None:
             expected = math.ceil(seen.output + _SPREAD * seen.deviation)
             output = min(expected, max_tokens) if max_tokens else expected
         else:
             output = max_tokens or _FIRST_GUESS
-        smallest = min((line.limit for line in target.limits if line.of == "tokens"), default=prompt + output)
-        return max(prompt, min(prompt + output, smallest), 1)
+        smallest = min((line.limit for line in target.limits if line.of == "tokens"), default=corrected + output)
+        return max(min(prompt, corrected), min(corrected + output, smallest), 1)
 
     def learn(self, workspace: str, estimated: int, prompt: int, completion: int) -> None:
         """Takes in what an answer says it used."""

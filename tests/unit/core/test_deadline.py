@@ -98,5 +98,11 @@ def test_once_content_flows_each_piece_has_the_idle_time_within_the_total(clock)
 def test_after_the_last_content_little_is_waited(clock):
     pace = a_pace(clock)
     pace.flow()
+    pace.wind_down(2.0)
     pace.wind_down(0.1)
-    assert pace.remaining() == 0.1
+    assert pace.remaining() == pytest.approx(0.1)
+    pace.wind_down(2.0)
+    clock.advance(0.06)
+    assert pace.remaining() == pytest.approx(0.04), "it is one time for all pieces"
+    clock.advance(1)
+    assert pace.remaining() == 0

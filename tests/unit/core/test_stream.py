@@ -184,6 +184,19 @@ def test_a_good_end_holds_the_whole_answer_and_a_bad_one_none():
     assert closed.ended.answer is None
 
 
+def test_an_answer_that_cannot_be_made_ends_the_stream_and_all_settles():
+    def broken():
+        raise ValueError("what a library says")
+
+    ends = []
+    stream = Stream(iter("ab"), usage=lambda: {"tokens": 3}, answer=broken)
+    stream.on_end(ends.append)
+    *_, end = stream
+    assert ends == [end]
+    assert (end.failure.kind, end.usage, end.answer) == ("internal", {"tokens": 3}, None)
+    assert "library" not in end.failure.message
+
+
 def test_a_stream_over_another_ends_it_and_has_its_usage_also_where_nobody_reads():
     for read in (list, Stream.close):
         source = Chunks("a", "b")

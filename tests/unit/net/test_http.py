@@ -15,7 +15,8 @@ from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.net.config import Tls
 from faas_toolkit.net.egress import EgressGuard
-from faas_toolkit.net.http import HttpClient, translate
+from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.http_failures import translate
 from faas_toolkit.net.transport import PooledTransport
 from tests.fakes.servers import make_certificates, serving
 

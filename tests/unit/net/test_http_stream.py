@@ -70,6 +70,56 @@ def test_silence_before_the_headers_ends_at_the_first_deadline(opened):
     assert time.monotonic() - started < 3
 
 
+def test_a_body_of_which_there_is_always_more_to_read_ends_with_the_time_too(opened):
+    def flood(exchange):
+        exchange.send(HEAD)
+        for _ in range(60):
+            exchange.send(chunk(b"x") * 20_000)
+        exchange.send(b"0\r\n\r\n")
+
+    with serving(flood) as server:
+        response, _ = opened(server, a_pace(first=0.2))
+        with pytest.raises(TimeoutUnknown):
+            for _ in response.pieces():
+                pass
+        response.close()
+
+
+def test_other_calls_run_while_there_is_always_more_to_read(opened):
+    ways = []
+
+    def pieces_of(exchange):
+        exchange.send(HEAD + chunk(b"x") * 1_000 + b"0\r\n\r\n")
+
+    with serving(pieces_of) as server:
+        allowed = {"FAAS_TOOLKIT_NETWORK_ALLOW": f"http://127.0.0.1:{server.port}"}
+        client = HttpClient(guard=EgressGuard(environment=allowed), give_way=lambda: ways.append(1))
+        response, _ = opened(server, client=client)
+        assert len(list(response.pieces())) == 1_000
+        streamed = len(ways)
+        request = httpx.Request("POST", f"http://127.0.0.1:{server.port}/x", content=b"{}")
+        client.send(request, Deadline.after(CLOCK, 5), what="Model 'm'", max_bytes=10_000)
+        assert min(streamed, len(ways) - streamed) >= 10
+
+
+def test_nothing_but_interim_responses_is_no_answer(opened):
+    def script(exchange):
+        exchange.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 200)
+        exchange.answer(b"{}")
+
+    with serving(script) as server, pytest.raises(BadResponse):
+        opened(server)
+
+
+def test_an_interim_response_is_passed_over(opened):
+    def script(exchange):
+        exchange.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        exchange.answer(b"fine")
+
+    with serving(script) as server:
+        assert opened(server)[0].read().content == b"fine"
+
+
 def test_silence_between_pieces_ends_at_the_idle_time_once_content_flows(opened):
     def stall(exchange):
         exchange.send(HEAD + chunk(b"one"))

@@ -23,6 +23,7 @@ NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "Mon, 99 Sep 2026 99:99:99 GMT"}, None),
+        ({"retry-after": "Mon, 21 Sep 2026 14:14:20 +99999999999999"}, None),
         ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
         ({"x-ratelimit-reset": "30"}, 30.0),
         ({"x-ratelimit-reset": "1790000045"}, 45.0),

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.net import sse
 from faas_toolkit.net.sse import MAX_EVENT_BYTES, event_data
+
+LINE_END = sse._LINE_END
 
 
 def read(*pieces: bytes) -> list[str]:
@@ -44,6 +47,26 @@ def test_events_are_the_same_however_the_bytes_are_cut(texts, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert read(*pieces) == texts
+
+
+def test_a_long_line_in_small_pieces_is_looked_through_once(monkeypatch):
+    looked_at = []
+
+    class Pattern:
+        def search(self, text):
+            looked_at.append(len(text))
+            return LINE_END.search(text)
+
+        def split(self, text):
+            looked_at.append(len(text))
+            return LINE_END.split(text)
+
+    monkeypatch.setattr(sse, "_LINE_END", Pattern())
+    assert read(*(b"data: " + b"x" * 10_000 + b"\n\n",)) == ["x" * 10_000]
+    in_one = sum(looked_at)
+    looked_at.clear()
+    assert read(*(bytes([byte]) for byte in b"data: " + b"x" * 10_000 + b"\n\n")) == ["x" * 10_000]
+    assert sum(looked_at) <= 2 * in_one
 
 
 @pytest.mark.parametrize("text", [b"data: " + b"x" * MAX_EVENT_BYTES, (b"data: " + b"x" * 1_000 + b"\n") * 1_100])

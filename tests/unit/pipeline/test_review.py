@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faas_toolkit.core.call import Answer, Caller
-from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, NotFound, Unavailable
+from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, InvalidInput, NotFound, Unavailable
 from faas_toolkit.core.offload import Pace
-from faas_toolkit.core.redaction import mask_text
+from faas_toolkit.core.redaction import SecretRedactor, mask_text
 from faas_toolkit.core.stream import End as StreamEnd
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.refusals import Refusals, compile_pattern
@@ -301,9 +301,35 @@ def test_a_failure_from_further_in_is_masked_too(kind):
     assert EMAIL in failure.message  # those who wait for the same answer see it by their own roles
 
 
-def test_a_failure_that_repeats_the_caller_s_own_words_is_left():
-    with pytest.raises(NotFound, match=re.escape(EMAIL)):
-        reviewed(NotFound(f"Nobody has the address {EMAIL}."))
+SECRETS = [f"{EMAIL}:hunter2", f"{PHONE}/hunter2", "hunter-/hunter2"]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_a_secret_is_taken_out_before_what_stands_in_it_is_masked(secret, size):
+    text = f"The key https://u:{secret}@db.example.com is wrong."
+    call, review = make_call(), Review(detect=DETECT, redact=SecretRedactor([secret]))
+    answer = Answer(variables={"text": text}, source="main", added={"a": [text]}, notices=(text,))
+    masked = review(call, End(answer))
+    pieces = Stream(iter([text[at : at + size] for at in range(0, len(text), size)]), answer=lambda: answer)
+    *streamed, end = review(call, End(pieces))
+    with pytest.raises(Unavailable) as caught:
+        review(call, End(Unavailable(text, hint=text)))
+    shown = [repr(masked), "".join(streamed), repr(end.answer), caught.value.as_text()]
+    assert all("hunter" not in each and "The key https://u:" in each for each in shown)
+
+
+@pytest.mark.parametrize("kind", [InvalidInput, NotFound])
+def test_a_failure_that_repeats_the_caller_s_own_words_is_left(kind):
+    call = make_call({"query": "ana", "filters": {"email": [EMAIL]}})
+    with pytest.raises(kind, match=re.escape(EMAIL)):
+        Review(detect=DETECT)(call, End(kind(f"Nobody has the address {EMAIL}.")))
+
+
+@pytest.mark.parametrize("kind", [InvalidInput, NotFound])
+def test_a_failure_that_tells_of_somebody_else_is_masked(kind):
+    with pytest.raises(kind, match=re.escape(f"refused: {MASKED_EMAIL} did.")):
+        reviewed(kind(f"The model's server refused: {EMAIL} did."))
 
 
 # --- large answers

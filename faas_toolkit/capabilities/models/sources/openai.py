@@ -22,6 +22,10 @@ MAX_BYTES = 20_000_000
 MAX_WHOLE_BYTES = 2_000_000
 """Of an answer that comes whole: its JSON is parsed at once."""
 _DONE = "[DONE]"
+_USAGE_SECONDS = 2.0
+"""For the usage, which comes right behind the end of the answer, and for [DONE]; not every server sends them."""
+_COMPLAINT_SECONDS = 1.0
+"""For the words of a refusal: its status and headers say what it is."""
 _WIND_DOWN_SECONDS = 0.1
 """For the end of the body after the end of the answer, which leaves the connection to the next call."""
 
@@ -62,7 +66,7 @@ class OpenAiModel:
             raise Unavailable(failure.message, hint=failure.hint, retryable=False, not_executed=True) from failure
         with closing(response):
             if response.status != httpx.codes.OK:
-                raise failure_of_status(response.read(), self._what, self._key, self._now())
+                raise failure_of_status(_refusal(response, pace), self._what, self._key, self._now())
             if "json" in response.headers.get("content-type", "").lower():
                 yield self._whole(response, report)
             else:
@@ -90,11 +94,22 @@ class OpenAiModel:
                     pace.wind_down(_WIND_DOWN_SECONDS)
                 elif not ended and (text := read_answer(parse_event(data, self._what), report, self._what, part="delta")):
                     yield text
+                if report.finish_reason:
+                    pace.wind_down(_USAGE_SECONDS)
         except Failure:
             if not (ended or report.finish_reason):
                 raise
         if not ended and not report.finish_reason:
             raise BadResponse(f"The answer of {self._what} ended without its end: neither `finish_reason` nor [DONE] came.")
+
+
+def _refusal(response: StreamedResponse, pace: StreamPace) -> httpx.Response:
+    """A refusal with its words, or without where they do not come, are too many or cannot be read."""
+    pace.wind_down(_COMPLAINT_SECONDS)
+    try:
+        return response.read()
+    except Failure:
+        return httpx.Response(response.status, headers=response.headers)
 
 
 def _proof(config: OpenAiDeployment) -> dict[str, str]:

@@ -108,9 +108,10 @@ def _gave_up(told: _Told) -> Failure:
 def failure_of_error(error: object, what: str) -> Failure:
     """The failure for an `error` inside an answer that began as a good one."""
     said, text = _message(error), json.dumps(error, ensure_ascii=False, default=str).lower()
-    shown = f"{what} broke off with an error of its own: {printable(said, _SHOWN_CHARS)}"
+    words = f" It says: {printable(said, _SHOWN_CHARS)}" if said else ""
+    shown = f"{what} broke off with an error of its own.{words}"
     if any(word in text for word in _CONTEXT):
-        return TooLarge(f"The prompt is larger than {what} takes. It says: {printable(said, _SHOWN_CHARS)}", hint="Send less.")
+        return TooLarge(f"The prompt is larger than {what} takes.{words}", hint="Send less.")
     if any(word in text for word in _FILTER):
         return _refused(text, shown)
     if any(word in text for word in _RATE):

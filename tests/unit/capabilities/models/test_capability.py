@@ -2,13 +2,18 @@
 
 import pytest
 
+from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.dify_fallback import DifyFallback
 from faas_toolkit.capabilities.models.operations import FALLBACK
 from faas_toolkit.capabilities.models.pools import dify_targets
+from faas_toolkit.capabilities.models.port import Deployment
 from faas_toolkit.capabilities.models.presentation import present_answer
+from faas_toolkit.capabilities.models.sources.dify import DifyModel
 from faas_toolkit.core.call import Scope
-from faas_toolkit.core.errors import BadResponse, FunctionError, NotFound, Throttled, Unavailable
+from faas_toolkit.core.errors import BadResponse, Failure, FunctionError, NotFound, Throttled, Unavailable
 from faas_toolkit.core.host import Generated, Message
+from faas_toolkit.core.outbound import LimitLine, Target
+from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost, FakeModels
 from tests.fakes.models import Models
 
@@ -182,6 +187,41 @@ def test_limits_of_the_builder_hold_beside_those_of_the_catalog_and_both_are_set
     assert models.booked("model:chat.small").used == {"requests": 2, "tokens": 10}
     assert models.booked("app:app:vendor/x/x/small:/10000").used == {"tokens": 10}
     assert models.booked("app:app:vendor/x/x/large:/10000").used == {"tokens": 5}
+
+
+def test_both_gates_of_a_model_share_one_wait(monkeypatch):
+    monkeypatch.setattr("tests.fakes.models.SystemClock", FakeClock)
+    models = models_with({}, small=says("from small"))
+
+    def target(name, seconds):
+        return Target(id=name, limits=(LimitLine("requests", 1, seconds),), attempts=1)
+
+    source = DifyModel(provider="vendor/x/x", model="small")
+    deployment = Deployment(name="small", model="small", source=source, target=target("model", 10), also=target("app", 5))
+
+    def ask(max_wait):
+        call = models.call({"prompt": "Hi"})
+        return answer_of(models.generation(deployment, asked_by(call.arguments), call, max_wait))
+
+    ask(0)
+    with pytest.raises(Throttled):
+        ask(6)
+    assert models.clock.monotonic() < 1_006, "the model's own gate had one second left"
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "x" * 500_000])
+@pytest.mark.parametrize("key", ["provider", "model"])
+def test_a_name_that_no_model_of_dify_has_is_refused_and_not_repeated(name, key):
+    with pytest.raises(Failure, match=rf"fallback_model\.{key}") as caught:
+        fallback(models_with({}), fallback_model={**SMALL, key: name})
+    assert len(caught.value.as_text()) < 300
+
+
+def test_models_are_forgotten_when_there_are_many():
+    models = models_with({}, small=says("from small"))
+    for number in range(1_100):
+        fallback(models, model={"provider": f"p{number}", "model": "small"})[0].close()
+    assert len(models.generation._expectations) <= 1_000
 
 
 def test_an_answer_is_presented_as_it_is_and_cut_with_a_word():

@@ -48,6 +48,26 @@ def test_a_fence_around_it_is_taken_off(answered, text):
     assert answered(text)[0].variables["structured"] == {"n": 5}
 
 
+@pytest.mark.parametrize("schema", [{}, {"required": ["n"]}])
+def test_what_is_no_object_never_fits(answered, schema):
+    answer, asked, _ = answered("[5]", '{"n": 5}', schema=schema)
+    assert answer.variables["structured"] == {"n": 5}
+    assert "must be a JSON object. Answer again" in asked[1][-1]["content"]
+
+
+def test_an_answer_above_the_bound_of_json_is_repaired_too():
+    answers = iter([["名" * 100_000] * 4, ['{"n": 5}']])
+
+    def script(exchange):
+        exchange.send(HEAD + b"".join(map(words, next(answers))) + END)
+
+    with serving(script) as server:
+        models = Models({"chat": {"deployments": [openai_at(server.port)]}}, ports=[server.port])
+        answer = models.capability(models.call({"prompt": "Which number?", "json_schema": json.dumps(SCHEMA)}))
+        assert answer.variables["structured"] == {"n": 5}
+        assert "larger than 1 MB of JSON. Answer again" in server.exchanges[1].body.decode()
+
+
 @pytest.mark.parametrize("wrong", ['{"n": "five"}', "Sure! Here it is: {}", "{", '{"n": NaN}', "[]"])
 def test_an_answer_that_does_not_fit_is_repaired_once_and_both_are_paid(answered, wrong):
     answer, asked, call = answered(wrong, '{"n": 5}')

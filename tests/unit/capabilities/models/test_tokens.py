@@ -38,6 +38,14 @@ def test_a_long_answer_that_may_come_does_not_forbid_a_call_for_ever():
     assert Expectation().reserve("w", 400, None, small) == 400, "the prompt alone is too large: the gate says never"
 
 
+def test_what_was_learned_does_not_forbid_a_call_for_ever_that_would_fit():
+    expectation = Expectation()
+    for _ in range(20):  # a server that puts a long system text of its own before each prompt
+        expectation.learn("w", 5, 2_005, 20)
+    small = Target(id="m", limits=(LimitLine("tokens", 10_000, 60),))
+    assert expectation.reserve("w", 100, None, small) == 10_000
+
+
 def test_workspaces_are_forgotten_when_there_are_many():
     expectation = Expectation()
     for number in range(1_500):

@@ -77,6 +77,88 @@ def test_an_answer_comes_in_pieces_and_ends_with_everything(pool):
     assert server.exchanges[0].first_line == "POST /v1/chat/completions HTTP/1.1"
 
 
+def pings_after(*parts):
+    def script(exchange):
+        exchange.send(HEAD + b"".join(parts))
+        while not exchange.closing.wait(0.02):
+            exchange.send(chunk(b": ping\n\n"))
+
+    return script
+
+
+@pytest.mark.parametrize("end", [event("[DONE]"), words("", finish="stop"), words("", finish="stop") + usage(11, 7)])
+@pytest.mark.parametrize("lives_on", [pings_after, lambda *parts: plays(HEAD, *parts, hold=10)])
+def test_signs_of_life_after_the_end_of_the_answer_do_not_hold_the_call(pool, end, lives_on):
+    models, _ = pool(lives_on(words("fine"), end))
+    started = time.monotonic()
+    pieces, closing, _ = read(models)
+    assert (pieces, closing.failure) == (["fine"], None)
+    assert time.monotonic() - started < 8
+    assert models.booked("model:chat.main").pending == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [plays(b"Content-Length: 900\r\n\r\n{", hold=10), plays(b"Content-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}")],
+)
+def test_a_refusal_is_understood_although_its_words_never_come(pool, body):
+    def script(exchange):
+        exchange.send(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Type: application/json\r\n")
+        return body(exchange)
+
+    models, _ = pool(script)
+    started = time.monotonic()
+    failure = failure_of(models)
+    assert isinstance(failure, Throttled)
+    assert failure.retry_after == 30
+    assert time.monotonic() - started < 1.9
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": 0}
+
+
+def test_what_broke_off_with_a_429_keeps_what_had_come(pool):
+    models, _ = pool(plays(HEAD, words("I am "), event({"error": {"message": "rate_limit exceeded"}})))
+    _, end, _ = read(models)
+    assert end.failure.kind == "throttled"
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": ESTIMATED + estimate("I am ")}
+
+
+def test_a_usage_of_nothing_is_not_believed_of_an_answer_that_says_something(pool):
+    models, _ = pool(says("fine", tokens=(0, 0)))
+    _, end, _ = read(models)
+    assert end.answer.variables["usage"]["estimated"] is True
+    assert models.booked("model:chat.main").used["tokens"] == ESTIMATED + estimate("fine")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "answer"),
+    [
+        (["a\ud83d", "\ude00b"], "a😀b"),
+        (["\ud83d", "\ude00"], "😀"),
+        (["\ud83d", "x", "\ude00"], "\ufffdx\ufffd"),
+        (["谢\ud83d"], "谢\ufffd"),
+    ],
+)
+def test_a_character_whose_halves_come_apart_is_put_together(pool, pieces, answer):
+    parts = [chunk(b"data: " + json.dumps({"choices": [{"delta": {"content": piece}}]}).encode() + b"\n\n") for piece in pieces]
+    models, _ = pool(plays(HEAD, *parts, END))
+    read_pieces, end, _ = read(models)
+    assert "".join(read_pieces) == end.answer.variables["answer"] == answer
+
+
+def test_a_model_that_thinks_and_says_nothing_is_charged_for_its_thoughts(pool):
+    models, _ = pool(plays(HEAD, words("", finish="length"), usage(11, 4_000), END))
+    call = models.call({**PROMPT, "max_tokens": 100})
+    with pytest.raises(InvalidInput, match="max_tokens"):
+        models.capability(call)
+    assert models.booked("model:chat.main").used == {"requests": 1, "tokens": 4_011}
+    assert call.record.tokens == {"prompt": 11, "completion": 4_000}
+
+
+def test_an_error_without_words_is_told_without_words(pool):
+    models, _ = pool(plays(HEAD, event({"error": [[[1]]]})))
+    assert failure_of(models).message == "Model 'chat.main' broke off with an error of its own."
+
+
 def test_a_limit_of_tokens_is_settled_to_what_was_really_used(pool):
     models, _ = pool(says("fine"))
     call = models.call({**PROMPT, "max_tokens": 500})
