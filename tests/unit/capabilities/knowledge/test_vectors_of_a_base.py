@@ -152,3 +152,19 @@ def test_a_server_that_refuses_our_key_is_told_with_the_place_in_the_catalog(tmp
         family = by_server(tmp_path, server, "wrong-key")
         assert "knowledge.notes.embedding.auth" in " ".join(family.add("Text.").notices)
     family.database.close()
+
+
+def test_vectors_of_a_text_that_was_replaced_meanwhile_are_not_kept(family):
+    family.add("Money matters.")
+    embed = family.host.embed
+
+    def while_another_replaces_it(texts, provider, model, *, purpose):
+        family.host.embed = embed
+        family.host.down = True
+        family.add("Holiday plans.", document="notes:2")
+        family.host.down = False
+        return embed(texts, provider, model, purpose=purpose)
+
+    family.host.embed = while_another_replaces_it
+    family.add("Every automobile has a place.")
+    assert texts(family.search("vacation", top_k=1)) == ["Holiday plans."]
