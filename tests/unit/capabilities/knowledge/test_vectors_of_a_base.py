@@ -6,6 +6,7 @@ from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKn
 from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
 from tests.fakes.openai_server import serving
+from tests.fakes.servers import serving as page_serving
 
 
 @pytest.fixture
@@ -168,3 +169,23 @@ def test_vectors_of_a_text_that_was_replaced_meanwhile_are_not_kept(family):
     family.host.embed = while_another_replaces_it
     family.add("Every automobile has a place.")
     assert texts(family.search("vacation", top_k=1)) == ["Holiday plans."]
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "[" * 100_000, "null", "{}", '"a"', "[]", "1e300"])
+def test_a_server_that_answers_no_numbers_costs_the_vectors_and_not_the_document(tmp_path, number):
+    body = f'{{"data": [{{"index": 0, "embedding": [0.5, {number}]}}]}}'.encode()
+    with page_serving(lambda exchange: exchange.answer(body, headers="Content-Type: application/json")) as server:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        base = EmbeddedKnowledgeConfig(kind="embedded", embedding=OpenAiEmbedding(kind="openai", url=url, model="small"))
+        family = Family(tmp_path, environment={"FAAS_TOOLKIT_NETWORK_ALLOW": url.removesuffix("/v1")}, notes=base)
+        answer = family.add("Every automobile has a place.")
+    assert answer.variables["report"]["vectors_missing"] == 1
+    assert "vectors" in " ".join(answer.notices)
+    assert texts(family.search("automobile")) == ["Every automobile has a place."]
+    family.database.close()
+
+
+def test_a_model_of_dify_s_that_answers_no_numbers_costs_the_vectors_and_not_the_document(family, monkeypatch):
+    for number in (10**400, None, [], "a"):
+        monkeypatch.setattr(family.host, "embed", lambda *_, answer=number, **__: [[answer]])
+        assert family.add("A text.").variables["report"]["vectors_missing"] == 1
