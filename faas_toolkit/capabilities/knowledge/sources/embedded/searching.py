@@ -140,6 +140,11 @@ class Search:
         )
 
 
+def has_documents(connection: Connection, area: int, reader: Reader) -> bool:
+    """Whether there is any document for this reader."""
+    return connection.execute(select(DOCUMENTS.c.number).where(*readable(area, reader)).limit(1)).first() is not None
+
+
 def unknown_fields(connection: Connection, area: int, reader: Reader, conditions: Sequence[Condition]) -> tuple[str, ...]:
     """Those fields of the conditions that no document of this reader has."""
     names = dict.fromkeys(condition.field for condition in conditions)

@@ -59,10 +59,11 @@ def missing_passages(connection: Connection, area: int, model: str, reader: Read
     return int(connection.execute(counted).scalar_one())
 
 
-def has_vectors(connection: Connection, area: int, model: str) -> bool:
-    """Whether any document of an area has vectors of this model."""
-    mine = and_(VECTORS.c.area == area, VECTORS.c.model == model)
-    return connection.execute(select(VECTORS.c.document).where(mine).limit(1)).first() is not None
+def has_vectors(connection: Connection, area: int, model: str, reader: Reader) -> bool:
+    """Whether any document of this reader has vectors of this model."""
+    mine = select(VECTORS.c.document).join_from(VECTORS, DOCUMENTS, DOCUMENTS.c.number == VECTORS.c.document)
+    mine = mine.where(VECTORS.c.area == area, VECTORS.c.model == model, *readable(area, reader))
+    return connection.execute(mine.limit(1)).first() is not None
 
 
 def embed_missing(database: Database, offload: Offload, area: int, embedder: Embedder, call: Call) -> Embedded:
