@@ -18,7 +18,11 @@ def pack(vectors: Sequence[Sequence[float]]) -> bytes:
     """
     import numpy as np
 
-    table = np.asarray(vectors, dtype=np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what does not fit becomes an infinity, which is refused below
+            table = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, OverflowError) as error:  # None or a list among the numbers, a whole number of 400 digits
+        raise ValueError("vectors must hold numbers") from error
     if table.ndim != 2 or table.shape[1] == 0 or not np.isfinite(table).all():
         raise ValueError("vectors must be of one length and hold finite numbers")
     lengths = np.linalg.norm(table, axis=1, keepdims=True)
@@ -31,17 +35,18 @@ def dimension(packed: bytes) -> int:
     return len(packed) // _BYTES_PER_NUMBER
 
 
-def nearest(query: bytes, blocks: Iterable[tuple[int, bytes]], limit: int) -> list[tuple[int, int, float]]:
+def nearest(query: bytes, blocks: Iterable[tuple[int, bytes, int]], limit: int) -> list[tuple[int, int, float]]:
     """The vectors most alike to the query: number of the block, place in it, cosine; best first, ties by number and place.
 
-    A block whose vectors have another length than the query's is of another model and passed over.
+    A block is a number, packed vectors, and how many these are: one whose vectors have another length than the query's is of
+    another model, though it may bear the same name, and passed over.
     """
     import numpy as np
 
     asked = np.frombuffer(query, dtype=np.float32)
     best: list[tuple[float, int, int]] = []
-    for number, packed in blocks:
-        if not packed or len(packed) % len(query):
+    for number, packed, count in blocks:
+        if not packed or len(packed) != count * len(query):
             continue
         cosines = np.frombuffer(packed, dtype=np.float32).reshape(-1, len(asked)) @ asked
         for place, cosine in enumerate(cosines.tolist()):

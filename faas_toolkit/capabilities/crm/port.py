@@ -169,9 +169,15 @@ def cut(record: CrmRecord, hidden: frozenset[str]) -> CrmRecord:
         related={
             relation: _cut_related(relation, related, hidden)
             for relation, related in record.related.items()
-            if f"{record.entity}.{relation}" not in hidden
+            if not _hides(record.entity, relation, hidden)
         },
     )
+
+
+def _hides(entity: Entity, relation: Relation, hidden: frozenset[str]) -> bool:
+    """Whether a relation, or the link that it follows from either end, is hidden."""
+    target = RELATED_ENTITY[relation]
+    return not hidden.isdisjoint((f"{entity}.{relation}", f"{entity}.{target}", f"{target}.{entity}"))
 
 
 def _cut_related(relation: Relation, related: Related, hidden: frozenset[str]) -> Related:

@@ -5,11 +5,14 @@
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from faas_toolkit.capabilities.knowledge.port import Passage
 from faas_toolkit.core.untrusted import json_size
 
 _MAX_METADATA_BYTES = 4_000
+_MOST_METADATA = 1_000
+"""Values that are looked at; a server may send a hundred thousand, and this runs on the hub."""
 
 
 def as_context(passages: Sequence[tuple[str, Passage]]) -> list[dict[str, object]]:
@@ -62,7 +65,10 @@ def _item(number: int, base: str, passage: Passage) -> dict[str, object]:
 def _bounded(metadata: Mapping[str, object]) -> dict[str, object]:
     """A server's metadata may hold whole documents; those values are left out."""
     kept: dict[str, object] = {}
-    for name, value in metadata.items():
-        if json_size({**kept, str(name): value}) <= _MAX_METADATA_BYTES:
+    left = _MAX_METADATA_BYTES - len("{}")
+    for name, value in islice(metadata.items(), _MOST_METADATA):
+        size = json_size({str(name): value}) - len("{}") + len(",")
+        if size <= left:
             kept[str(name)] = value
+            left -= size
     return kept

@@ -94,7 +94,7 @@ class OpenAiEmbedder:
         try:
             items = sorted(response.json()["data"], key=lambda item: item["index"])
             vectors = [list(map(float, item["embedding"])) for item in items]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             hint = f"Check `{self._key}.url`."
             raise BadResponse(f"{what} answered something that is no list of vectors.", hint=hint) from error
         return _checked(vectors, texts, what)

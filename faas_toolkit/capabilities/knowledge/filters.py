@@ -1,5 +1,6 @@
 """Filters on what was said about documents, checked before any base is asked. Which fields there are only the bases know."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _condition(field: str, operator: object, value: object) -> Condition:
         return Condition(field, known, tuple(_scalar(shown, each) for each in value))
     scalar = _scalar(shown, value)
     if known == "contains" and not isinstance(scalar, str):
-        scalar = str(scalar)
+        scalar = json.dumps(int(scalar) if isinstance(scalar, float) and scalar.is_integer() else scalar)  # 20, true
     if known in ("gt", "gte", "lt", "lte") and isinstance(scalar, bool):
         raise InvalidInput(f"true and false have no order, so {known} means nothing on {shown}; use eq or ne.", hint=_EXAMPLE)
     return Condition(field, known, scalar)

@@ -96,6 +96,8 @@ class _Reading:
                 raise self._broken(f"records[{place}] is a {record.entity}, and only {', '.join(lookup.entities)} was asked for")
         least = lookup.offset + len(records)
         total = self._count(answered.get("total", least), "total")
+        # Of which entity a near name is, the function does not say.
+        hides_names = any(f"{entity}.name" in lookup.hidden for entity in lookup.entities)
         best = max((record.strength for record in records), default=None) if lookup.query is not None else None
         return Found(
             records=records,
@@ -103,7 +105,7 @@ class _Reading:
             best=best,
             rivals=self._rivals(records, best),
             removed=self._count(answered.get("removed", 0), "removed"),
-            nearest=self._nearest(answered.get("nearest", ())),
+            nearest=() if hides_names else self._nearest(answered.get("nearest", ())),
             notices=tuple(self._notices()),
         )
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from faas_toolkit.capabilities.knowledge.reading.blocks import ends
+
 MAX_WIDTH = 1_200
 """Of a passage; a character of a script without spaces counts double, as it says about twice as much."""
 MAX_HEADING_CHARS = 500
@@ -87,7 +89,7 @@ def _packed(body: str) -> Iterator[str]:
 
 
 def _parts(body: str) -> Iterator[str]:
-    for paragraph in re.split(r"(?<=\n)\n+", body):
+    for paragraph in _paragraphs(body):
         if _width(paragraph) <= MAX_WIDTH:
             yield paragraph + "\n"
             continue
@@ -96,12 +98,23 @@ def _parts(body: str) -> Iterator[str]:
         yield "\n"
 
 
+def _paragraphs(body: str) -> Iterator[str]:
+    """What empty lines part, the last line break with each."""
+    position = 0
+    while (gap := body.find("\n\n", position)) >= 0:
+        yield body[position : gap + 1]
+        position = gap + 2
+        while body.startswith("\n", position):
+            position += 1
+    yield body[position:]
+
+
 def _sentences(line: str) -> Iterator[str]:
     if _width(line) <= MAX_WIDTH:
         yield line
         return
     position = 0
-    for end in [*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)]:
+    for end in [*ends(_SENTENCE_END, line), len(line)]:
         yield from _slices(line[position:end])
         position = end
 
@@ -120,4 +133,6 @@ def _slices(sentence: str) -> Iterator[str]:
 
 
 def _width(text: str) -> int:
-    return len(text) + (0 if text.isascii() else len(_WIDE.findall(text)))
+    if len(text) > MAX_WIDTH or text.isascii():  # what is too long already is not counted out: it may be megabytes
+        return len(text)
+    return len(text) + len(_WIDE.findall(text))

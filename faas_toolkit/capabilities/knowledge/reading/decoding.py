@@ -4,6 +4,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from faas_toolkit.capabilities.knowledge.reading.blocks import substituted
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.untrusted import printable
 
@@ -27,8 +28,9 @@ _BINARY: tuple[tuple[bytes, str], ...] = (
 _GUESSED_BYTES = 20_000
 _COMMON = ("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1252", "cp1251", "cp1253", "cp1255", "cp1256")
 """Encodings that text is still found in; a guess among all of them takes Portuguese for Romanian."""
-# Everything that is no text: control characters other than tab and line breaks, and marks of byte order in the middle.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
+# Everything that is no text: control characters other than tab and line breaks, marks of byte order in the middle, and halves of
+# characters, which no store takes (`unicode_escape`, which a server may name as its encoding, makes them).
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def decode(content: bytes, name: str, declared: str = "") -> Decoded:
 
 def clean(text: str) -> str:
     """The text with one kind of line break and without control characters."""
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return substituted(_CONTROLS, "", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 _READABLE = "Give txt, md, html or csv files; convert others, or send their text as text."

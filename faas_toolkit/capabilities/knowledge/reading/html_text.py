@@ -1,11 +1,13 @@
 """HTML to plain text with `#` before headings, by the standard library's parser.
 
-That parser can take time that grows with the square of what is malformed (CPython gh-135462), so it is given only what `_tame`
-has made well-formed, in one pass.
+That parser can take time that grows with the square of what is malformed (CPython gh-135462), so it is given only tags that
+are whole, in blocks.
 """
 
 import re
 from html.parser import HTMLParser
+
+from faas_toolkit.capabilities.knowledge.reading.blocks import blocks_before, searched, substituted
 
 _SKIPPED = frozenset({"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "select", "button"})
 _BLOCKS = frozenset(
@@ -16,8 +18,10 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _RAW = ("script", "style", "textarea", "title", "xmp", "noembed", "noframes", "plaintext")
-_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,4000}|![a-zA-Z][^<>]{0,400})>")
 _STRAY = re.compile(r"<(?!/?[a-zA-Z][^<>]{0,4000}>)")
+_TITLE = re.compile(r"<title[^<>]{0,400}>([^<]{0,2000})</title", re.IGNORECASE)
+_LONGEST_TITLE = 2_500
+_LONGEST_NAME = 16
 _SPACES = re.compile(r"[ \t\f\v\u00a0]+")
 _BREAKS = re.compile(r"\n{3,}")
 
@@ -26,7 +30,8 @@ def text_of_html(html: str) -> tuple[str, str]:
     """The title and the text of a page."""
     title, body = _without_title(_without_comments(html))
     parser = _Text()
-    parser.feed(_tame(body))
+    for block in blocks_before("<", _without_raw(body)):  # no tag holds another `<`, so none is cut
+        parser.feed(_STRAY.sub("&lt;", block))
     parser.close()
     return " ".join(title.split())[:300], parser.text()
 
@@ -46,15 +51,15 @@ def _without_comments(html: str) -> str:
 def _without_title(html: str) -> tuple[str, str]:
     from html import unescape
 
-    match = re.search(r"<title[^<>]{0,400}>([^<]{0,2000})</title", html, re.IGNORECASE)
+    match = searched(_TITLE, html, 0, _LONGEST_TITLE)
     return (unescape(match[1]) if match else "", html)
 
 
-def _tame(html: str) -> str:
-    """The page without the contents of raw elements, and with every `<` that begins no whole tag written as `&lt;`."""
+def _without_raw(html: str) -> str:
+    """The page without the contents of raw elements."""
     for name in _RAW:
         html = _without_element(html, name)
-    return _STRAY.sub("&lt;", html)
+    return html
 
 
 def _without_element(html: str, name: str) -> str:
@@ -63,9 +68,9 @@ def _without_element(html: str, name: str) -> str:
     position = 0
     opening = re.compile(rf"<{name}(?=[\s/>])", re.IGNORECASE)
     closing = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
-    while (start := opening.search(html, position)) is not None:
+    while (start := searched(opening, html, position, _LONGEST_NAME)) is not None:
         kept.append(html[position : start.start()])
-        end = closing.search(html, start.end())
+        end = searched(closing, html, start.end(), _LONGEST_NAME)
         if end is None:
             return "".join(kept)
         close = html.find(">", end.end())
@@ -114,9 +119,10 @@ class _Text(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Text, its line breaks being spaces in HTML."""
         if not self._skipping:
-            self._parts.append(_SPACES.sub(" ", data.replace("\n", " ")))
+            self._parts.append(substituted(_SPACES, " ", data.replace("\n", " ")))
 
     def text(self) -> str:
         """What was collected, tidied up."""
-        lines = (_SPACES.sub(" ", line).strip() for line in "".join(self._parts).split("\n"))
-        return _BREAKS.sub("\n\n", "\n".join("" if line == "|" else line.removeprefix("| ") for line in lines)).strip()
+        lines = (substituted(_SPACES, " ", line).strip() for line in "".join(self._parts).split("\n"))
+        joined = "\n".join("" if line == "|" else line.removeprefix("| ") for line in lines)
+        return substituted(_BREAKS, "\n\n", joined).strip()

@@ -173,3 +173,28 @@ def test_a_source_with_a_gate_of_its_own_passes_no_second_one():
     lookups.capability._targets = {"partner": None}
     assert lookups(query="lena").variables["total"] == 1
     assert lookups.targets == []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "record"),
+    [
+        ("deal.company", {"id": "company:h", "deals": [{"id": "deal:1", "name": "D"}], "related": {"deals": {"total": 1}}}),
+        ("person.company", {"id": "company:h", "people": [{"id": "person:1", "name": "P"}]}),
+        ("ticket.person", {"id": "person:1", "related": {"tickets": {"total": 3, "open": 2}}}),
+        ("activity.deal", {"id": "deal:1", "activities": [{"id": "activity:1", "name": "A"}]}),
+        ("deal.person", {"id": "deal:1", "people": [{"id": "person:1", "name": "P"}]}),
+    ],
+)
+def test_a_hidden_link_is_not_told_from_its_other_end(hidden, record):
+    scope = Scope(grants=frozenset({"crm.read"}), sources={"crm": ("*",)}, hidden=frozenset({hidden}))
+    (shown,) = answered({"records": [record]}, scope=scope).variables["records"]
+    assert not {"deals", "people", "tickets", "activities", "related"} & set(shown)
+
+
+def test_names_that_are_hidden_are_not_offered_as_the_nearest():
+    scope = Scope(grants=frozenset({"crm.read"}), sources={"crm": ("*",)}, hidden=frozenset({"person.name"}))
+    answer = {"records": [], "nearest": ["Lena Brandt"]}
+    assert "Brandt" in " ".join(answered(answer).notices)
+    assert "Brandt" not in " ".join(answered(answer, scope=scope).notices)
+    companies = answered(answer, scope=scope, entity="company")
+    assert "Brandt" in " ".join(companies.notices)

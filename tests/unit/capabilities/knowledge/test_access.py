@@ -154,3 +154,18 @@ def test_a_list_that_cannot_be_meant_teaches(given, taught):
 
 def test_a_single_name_is_a_list_of_one():
     assert parse_access({"roles": "a"}) == parse_access({"roles": ["a", "a "]})
+
+
+def test_a_base_of_documents_of_others_answers_as_an_empty_one(tmp_path):
+    family = Family(tmp_path, notes=WITH_VECTORS)
+
+    def answers():
+        removed = family.remove(filters={"cost": 1}, who=scope("member"))
+        found = [family.search("automobile", who=scope("member"), mode=mode) for mode in ("auto", "hybrid")]
+        return [(answer.notices, answer.partial, answer.variables) for answer in (removed, *found)]
+
+    empty = answers()
+    family.add("A secret automobile.", who=scope("board"), access={"roles": ["board"]}, metadata={"cost": 1})
+    family.host.down = True
+    assert answers() == empty
+    family.database.close()

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from faas_toolkit.capabilities.knowledge import citations
 from faas_toolkit.capabilities.knowledge.config import ExternalKnowledgeConfig
 from faas_toolkit.capabilities.knowledge.filters import parse_filters
-from faas_toolkit.capabilities.knowledge.port import Question
+from faas_toolkit.capabilities.knowledge.port import Passage, Question
 from faas_toolkit.capabilities.knowledge.sources.external_knowledge import ExternalKnowledge
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.deadline import Deadline
@@ -61,6 +62,7 @@ def test_filters_become_conditions_in_the_words_of_the_api():
         "team": "support",
         "year": {"gte": 2025, "lt": 2027.5},
         "tags": {"contains": "eu"},
+        "code": {"contains": 20},
         "kind": ["a", 2],
         "due": {"gt": "2026-01-01"},
         "gone": None,
@@ -76,6 +78,7 @@ def test_filters_become_conditions_in_the_words_of_the_api():
         ("year", "≥", 2025),
         ("year", "<", 2027.5),
         ("tags", "contains", "eu"),
+        ("code", "contains", "20"),
         ("kind", "in", ["a", 2]),
         ("due", "after", "2026-01-01"),
         ("gone", "empty", None),
@@ -172,3 +175,17 @@ def test_an_answer_that_is_too_large_is_not_read():
 def test_a_server_that_says_nothing_is_not_waited_for():
     with pytest.raises(TimeoutUnknown):
         ask(lambda exchange: exchange.closing.wait(5), seconds=0.3)
+
+
+def test_metadata_of_a_hundred_thousand_values_is_measured_once(monkeypatch):
+    measured = []
+    size = citations.json_size
+    monkeypatch.setattr(citations, "json_size", lambda value: measured.append(size(value)) or measured[-1])
+    metadata = {"text": "x" * 5_000, **{f"a{number}": number for number in range(100_000)}}
+    passage = Passage(document="b:1", position=1, title="T", content="C", score=1.0, metadata=metadata)
+    (item,) = citations.as_context([("b", passage)])
+    kept = item["metadata"]["doc_metadata"]
+    assert size(kept) <= 4_000
+    assert len(kept) > 300
+    assert "text" not in kept
+    assert sum(measured) < 100_000

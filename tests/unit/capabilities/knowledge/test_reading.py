@@ -1,9 +1,12 @@
 """From files to passages: every form, every encoding, and documents that mean harm. Time is bounded by work, not by a clock."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faas_toolkit.capabilities.knowledge.reading import cutting, decoding, html_text
 from faas_toolkit.capabilities.knowledge.reading.cutting import MAX_WIDTH, cut
 from faas_toolkit.capabilities.knowledge.reading.decoding import decode
 from faas_toolkit.capabilities.knowledge.reading.document import MAX_FILE_BYTES, Given, Said, draft_of
@@ -237,3 +240,59 @@ def test_any_bytes_are_a_document_or_an_error_that_teaches(content, name):
 
 def test_damage_in_one_place_does_not_cost_the_document():
     assert "good" in decode(b"good text " * 50 + b"\xff" + b" more good text" * 50, "a.txt").text
+
+
+class Watched:
+    """A pattern that notes how much text one call of it is given: so long nothing else runs in the process."""
+
+    def __init__(self, pattern, seen):
+        self._pattern, self._seen = pattern, seen
+
+    def __getattr__(self, name):
+        if name == "match":  # looks at the beginning only
+            return self._pattern.match
+
+        def ask(*arguments):
+            text, *bounds = arguments[1:] if name == "sub" else arguments
+            first, last = [*bounds, 0, len(text)][:2] if len(bounds) != 1 else (bounds[0], len(text))
+            self._seen.append(min(last, len(text)) - first)
+            return getattr(self._pattern, name)(*arguments)
+
+        return ask
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("汉".encode() * 1_600_000, "a.txt"),
+        (b"a" * 20_000 + b"\x01" * 1_000_000, "a.txt"),
+        (b"a" * 1_900_000, "a.md"),
+        (b"<" * 400_000, "a.html"),
+        (b"a " * 900_000, "a.html"),
+        (b"<p>a</p>" * 100_000, "a.html"),
+    ],
+    ids=["one line of Chinese", "control characters", "one word", "angle brackets", "a page without tags", "tags"],
+)
+def test_no_pattern_looks_at_a_whole_document_at_once(content, name, monkeypatch):
+    """Every call holds the interpreter's lock, so all calls of all workspaces wait for it."""
+    seen = []
+    for module in (cutting, decoding, html_text):
+        for each, value in list(vars(module).items()):
+            if isinstance(value, re.Pattern):
+                monkeypatch.setattr(module, each, Watched(value, seen))
+    read(content, name)
+    assert max(seen) < 300_000
+
+
+@pytest.mark.parametrize("encoding", ["unicode_escape", "raw_unicode_escape"])
+def test_half_a_character_that_an_encoding_makes_is_left_out(encoding):
+    draft, _ = read(b"caf\xe9 \\ud800 here", charset=encoding)
+    assert text_of(draft) == "café  here"
+
+
+def test_a_page_reads_the_same_whatever_its_size():
+    page = "<title>T</title><h2>A &amp; B</h2><p>one <b>two</b> 2 < 3</p><script>no</script><ul><li>x</li></ul>\n"
+    _, once = text_of_html(page)
+    title, often = text_of_html(page * 2_000)
+    assert title == "T"
+    assert often.split() == once.split() * 2_000

@@ -6,6 +6,7 @@ from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKn
 from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
 from tests.fakes.openai_server import serving
+from tests.fakes.servers import serving as page_serving
 
 
 @pytest.fixture
@@ -152,3 +153,39 @@ def test_a_server_that_refuses_our_key_is_told_with_the_place_in_the_catalog(tmp
         family = by_server(tmp_path, server, "wrong-key")
         assert "knowledge.notes.embedding.auth" in " ".join(family.add("Text.").notices)
     family.database.close()
+
+
+def test_vectors_of_a_text_that_was_replaced_meanwhile_are_not_kept(family):
+    family.add("Money matters.")
+    embed = family.host.embed
+
+    def while_another_replaces_it(texts, provider, model, *, purpose):
+        family.host.embed = embed
+        family.host.down = True
+        family.add("Holiday plans.", document="notes:2")
+        family.host.down = False
+        return embed(texts, provider, model, purpose=purpose)
+
+    family.host.embed = while_another_replaces_it
+    family.add("Every automobile has a place.")
+    assert texts(family.search("vacation", top_k=1)) == ["Holiday plans."]
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "[" * 100_000, "null", "{}", '"a"', "[]", "1e300"])
+def test_a_server_that_answers_no_numbers_costs_the_vectors_and_not_the_document(tmp_path, number):
+    body = f'{{"data": [{{"index": 0, "embedding": [0.5, {number}]}}]}}'.encode()
+    with page_serving(lambda exchange: exchange.answer(body, headers="Content-Type: application/json")) as server:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        base = EmbeddedKnowledgeConfig(kind="embedded", embedding=OpenAiEmbedding(kind="openai", url=url, model="small"))
+        family = Family(tmp_path, environment={"FAAS_TOOLKIT_NETWORK_ALLOW": url.removesuffix("/v1")}, notes=base)
+        answer = family.add("Every automobile has a place.")
+    assert answer.variables["report"]["vectors_missing"] == 1
+    assert "vectors" in " ".join(answer.notices)
+    assert texts(family.search("automobile")) == ["Every automobile has a place."]
+    family.database.close()
+
+
+def test_a_model_of_dify_s_that_answers_no_numbers_costs_the_vectors_and_not_the_document(family, monkeypatch):
+    for number in (10**400, None, [], "a"):
+        monkeypatch.setattr(family.host, "embed", lambda *_, answer=number, **__: [[answer]])
+        assert family.add("A text.").variables["report"]["vectors_missing"] == 1

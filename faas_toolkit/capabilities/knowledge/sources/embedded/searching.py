@@ -94,13 +94,13 @@ class Search:
     def _by_meaning(self, model: str, vector: bytes) -> list[int]:
         """Vectors are compared while they are read, so that a large base never lies in memory whole."""
         statement = (
-            select(VECTORS.c.document, VECTORS.c.vectors)
+            select(VECTORS.c.document, VECTORS.c.vectors, DOCUMENTS.c.passages)
             .join_from(VECTORS, DOCUMENTS, DOCUMENTS.c.number == VECTORS.c.document)
             .where(VECTORS.c.area == self.area, VECTORS.c.model == model, *self._chosen)
             .order_by(VECTORS.c.document)
         )
         rows = self.connection.execute(statement)
-        blocks: Iterable[tuple[int, bytes]] = ((int(number), vectors) for number, vectors in rows)
+        blocks: Iterable[tuple[int, bytes, int]] = ((int(number), vectors, count) for number, vectors, count in rows)
         return [passage_number(number, place) for number, place, _ in nearest(vector, blocks, max(self.limit, _DEPTH))]
 
     def _read(self, ranked: Sequence[tuple[int, float]]) -> tuple[Passage, ...]:
@@ -138,6 +138,11 @@ class Search:
             score=round(score, 4),
             metadata={**built_in, **json.loads(document.metadata)},
         )
+
+
+def has_documents(connection: Connection, area: int, reader: Reader) -> bool:
+    """Whether there is any document for this reader."""
+    return connection.execute(select(DOCUMENTS.c.number).where(*readable(area, reader)).limit(1)).first() is not None
 
 
 def unknown_fields(connection: Connection, area: int, reader: Reader, conditions: Sequence[Condition]) -> tuple[str, ...]:

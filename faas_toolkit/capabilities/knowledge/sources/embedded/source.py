@@ -16,7 +16,7 @@ from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Embedded, Fo
 from faas_toolkit.capabilities.knowledge.sources.embedded.areas import SAMPLE, SAMPLE_BASE, Area, own_area, sample_area
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import fulfilling, readable
 from faas_toolkit.capabilities.knowledge.sources.embedded.sample import made_of, sample_drafts
-from faas_toolkit.capabilities.knowledge.sources.embedded.searching import Search, field_names, unknown_fields
+from faas_toolkit.capabilities.knowledge.sources.embedded.searching import Search, field_names, has_documents, unknown_fields
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import DOCUMENTS
 from faas_toolkit.capabilities.knowledge.sources.embedded.vectorising import embed_missing, has_vectors, missing_passages
 from faas_toolkit.capabilities.knowledge.sources.embedded.writing import Place, claim, erase, store
@@ -75,9 +75,11 @@ class EmbeddedKnowledge:
         """The passages; makes the sample on the first search of a fresh install."""
         area = self._area(question.call.workspace)
         if area is None:
-            return Found(notices=(f"The base {self._name!r} holds no documents yet.",))
+            return self._empty()
         meaning = self._meaning(question, area)
         found = self._database.read(lambda connection: self._search(connection, area, question, meaning.vector))
+        if not found.passages and not self._database.read(lambda c: has_documents(c, area.number, question.reader)):
+            return self._empty()  # who may read nothing is not told that there is something
         notices = (meaning.notice, *found.notices) if meaning.notice else found.notices
         return replace(found, label="sample" if area.is_sample else None, partial=meaning.failed, notices=notices)
 
@@ -135,7 +137,7 @@ class EmbeddedKnowledge:
                 if document is not None:
                     raise self._no_such(document)
                 return ()
-            if unknown_fields(connection, area.number, reader, conditions):
+            if unknown_fields(connection, area.number, reader, conditions) and has_documents(connection, area.number, reader):
                 require_known(conditions, field_names(connection, area.number, reader))
             chosen = [*readable(area.number, reader), *fulfilling(area.number, conditions)]
             if document is not None:
@@ -149,6 +151,9 @@ class EmbeddedKnowledge:
             return tuple((f"{self._name}:{row.number}", str(row.title)) for row in rows)
 
         return self._database.write(write)
+
+    def _empty(self) -> Found:
+        return Found(notices=(f"The base {self._name!r} holds no documents yet.",))
 
     def _no_such(self, document: int) -> NotFound:
         sample = " The sample is read-only; it disappears with the first document you add." if self._sample else ""
@@ -185,7 +190,7 @@ class EmbeddedKnowledge:
         if self._embedder is None:
             return _Meaning(notice=f"The base {self._name!r} has no embedding model, so words alone were compared.")
         embedder = self._embedder
-        if not self._database.read(lambda connection: has_vectors(connection, area.number, embedder.model)):
+        if not self._database.read(lambda connection: has_vectors(connection, area.number, embedder.model, question.reader)):
             return _Meaning(notice=f"The base {self._name!r} has no vectors yet, so words alone were compared.")
         try:
             vectors = embedder([question.query], question.call, "query")

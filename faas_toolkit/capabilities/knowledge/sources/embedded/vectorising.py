@@ -45,6 +45,8 @@ class _Todo:
     """A document without vectors."""
 
     document: int
+    digest: str
+    """Of the document as it was read; one that took its place has its number."""
     texts: tuple[str, ...]
     told: bool
     """Whether the caller may know of it."""
@@ -57,10 +59,11 @@ def missing_passages(connection: Connection, area: int, model: str, reader: Read
     return int(connection.execute(counted).scalar_one())
 
 
-def has_vectors(connection: Connection, area: int, model: str) -> bool:
-    """Whether any document of an area has vectors of this model."""
-    mine = and_(VECTORS.c.area == area, VECTORS.c.model == model)
-    return connection.execute(select(VECTORS.c.document).where(mine).limit(1)).first() is not None
+def has_vectors(connection: Connection, area: int, model: str, reader: Reader) -> bool:
+    """Whether any document of this reader has vectors of this model."""
+    mine = select(VECTORS.c.document).join_from(VECTORS, DOCUMENTS, DOCUMENTS.c.number == VECTORS.c.document)
+    mine = mine.where(VECTORS.c.area == area, VECTORS.c.model == model, *readable(area, reader))
+    return connection.execute(mine.limit(1)).first() is not None
 
 
 def embed_missing(database: Database, offload: Offload, area: int, embedder: Embedder, call: Call) -> Embedded:
@@ -82,7 +85,7 @@ def embed_missing(database: Database, offload: Offload, area: int, embedder: Emb
         except ValueError:
             problem = f"The embedding model {embedder.model!r} answered vectors of unlike lengths, or no numbers."
         else:
-            _keep(database, call.workspace.id, area, todo.document, embedder.model, packed)
+            _keep(database, call.workspace.id, area, todo, embedder.model, packed)
             made += len(todo.texts) if todo.told else 0
     missing = database.read(lambda connection: missing_passages(connection, area, embedder.model, reader))
     return Embedded(passages=made, missing=missing, problem=problem)
@@ -95,7 +98,7 @@ def _lacks_vectors(area: int, model: str) -> ColumnElement[bool]:
 
 def _next(connection: Connection, area: int, model: str, reader: Reader) -> _Todo | None:
     """The newest document without vectors, and what of its passages is turned into them."""
-    lacking = select(DOCUMENTS.c.number, DOCUMENTS.c.title).where(_lacks_vectors(area, model))
+    lacking = select(DOCUMENTS.c.number, DOCUMENTS.c.title, DOCUMENTS.c.digest).where(_lacks_vectors(area, model))
     document = connection.execute(lacking.order_by(DOCUMENTS.c.number.desc()).limit(1)).first()
     if document is None:
         return None
@@ -107,19 +110,19 @@ def _next(connection: Connection, area: int, model: str, reader: Reader) -> _Tod
     )
     texts = tuple("\n".join(part for part in (document.title, row.heading, row.text) if part)[:_MOST_TEXT_CHARS] for row in rows)
     mine = select(DOCUMENTS.c.number).where(*readable(area, reader), DOCUMENTS.c.number == document.number)
-    return _Todo(int(document.number), texts, told=connection.execute(mine).first() is not None)
+    return _Todo(int(document.number), str(document.digest), texts, told=connection.execute(mine).first() is not None)
 
 
-def _keep(database: Database, workspace: str, area: int, number: int, model: str, vectors: bytes) -> None:
+def _keep(database: Database, workspace: str, area: int, todo: _Todo, model: str, vectors: bytes) -> None:
     """Keeps vectors, unless the document went or changed meanwhile; answers that were kept without them are outdated."""
 
     def write(connection: Connection) -> None:
-        here = (DOCUMENTS.c.area == area, DOCUMENTS.c.number == number)
+        here = (DOCUMENTS.c.area == area, DOCUMENTS.c.number == todo.document, DOCUMENTS.c.digest == todo.digest)
         if connection.execute(select(DOCUMENTS.c.number).where(*here)).first() is None:
             return
-        mine = (VECTORS.c.area == area, VECTORS.c.document == number, VECTORS.c.model == model)
+        mine = (VECTORS.c.area == area, VECTORS.c.document == todo.document, VECTORS.c.model == model)
         connection.execute(delete(VECTORS).where(*mine))
-        row = {"workspace": workspace, "area": area, "document": number, "model": model, "vectors": vectors}
+        row = {"workspace": workspace, "area": area, "document": todo.document, "model": model, "vectors": vectors}
         connection.execute(insert(VECTORS).values(row))
         connection.execute(update(AREAS).where(AREAS.c.number == area).values(changes=AREAS.c.changes + 1))
 
