@@ -1,11 +1,13 @@
 """A small example of a JSON Schema's shape, for texts that teach."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _DEEPEST = 4
 _MOST_CHARS = 500
+_MOST_PARTS = 500
+"""Each has a character at least; references that name each other many times would come to millions."""
 _UNASKED_PROPERTIES = 3
 """Shown where nothing is required."""
 
@@ -13,13 +15,15 @@ _UNASKED_PROPERTIES = 3
 def write_example(schema: Mapping[str, Any]) -> str:
     """JSON of at most 500 characters; `{}` where the example would be longer."""
     try:
-        written = json.dumps(_example(schema, schema, 0), ensure_ascii=False)
+        written = json.dumps(_example(schema, schema, 0, iter(range(_MOST_PARTS))), ensure_ascii=False)
     except (TypeError, ValueError):  # a catalog in YAML may hold dates as examples
         return "{}"
     return written if len(written) <= _MOST_CHARS else "{}"
 
 
-def _example(schema: object, root: Mapping[str, Any], depth: int) -> object:
+def _example(schema: object, root: Mapping[str, Any], depth: int, left: Iterator[int]) -> object:
+    if next(left, None) is None:
+        raise ValueError("the example has too many parts")
     schema = followed(schema, root)
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return {}
@@ -31,18 +35,18 @@ def _example(schema: object, root: Mapping[str, Any], depth: int) -> object:
             return schema[keyword]
     for keyword in ("anyOf", "oneOf", "allOf"):
         if isinstance(schema.get(keyword), list) and schema[keyword] and "type" not in schema:
-            return _example(schema[keyword][0], root, depth + 1)
-    return _example_of_type(schema, root, depth)
+            return _example(schema[keyword][0], root, depth + 1, left)
+    return _example_of_type(schema, root, depth, left)
 
 
-def _example_of_type(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> object:
+def _example_of_type(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int, left: Iterator[int]) -> object:
     match _type_of(schema):
         case "object":
             properties = schema.get("properties") or {}
             wanted = schema.get("required") or list(properties)[:_UNASKED_PROPERTIES]
-            return {name: _example(properties.get(name, {"type": "string"}), root, depth + 1) for name in wanted}
+            return {name: _example(properties.get(name, {"type": "string"}), root, depth + 1, left) for name in wanted}
         case "array":
-            return [_example(schema.get("items", {"type": "string"}), root, depth + 1)]
+            return [_example(schema.get("items", {"type": "string"}), root, depth + 1, left)]
         case "integer" | "number":
             return schema.get("minimum", schema.get("maximum", 1))
         case "boolean":

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from faas_toolkit.capabilities.faas.json_schema import CompiledSchema, require_object_schema, require_usable_schema
+from faas_toolkit.capabilities.faas.schema_example import write_example
 
 CUSTOMER = {
     "type": "object",
@@ -208,3 +209,21 @@ def test_the_example_fits_its_own_schema(schema):
 
 def test_an_example_that_would_be_long_is_left_out():
     assert CompiledSchema({"properties": {"a": {"default": "x" * 600}}}).example() == "{}"
+
+
+class _Counted(dict):
+    """A schema that counts how often it is looked into."""
+
+    looks = 0
+
+    def get(self, key, default=None):
+        self.looks += 1
+        return super().get(key, default)
+
+
+def test_an_example_of_definitions_that_name_each_other_many_times_is_left_out_at_once():
+    names = [f"p{number}" for number in range(100)]
+    schema = {"type": "object", "required": names, "properties": {name: {"$ref": "#"} for name in names}}
+    parts = _Counted(schema)
+    assert write_example(parts) == "{}"
+    assert parts.looks < 5_000
