@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=min(100, shutil.get_terminal_size((100, 24)).columns), highlight=False)
     try:
         status: int = options.run(options, console)
-    except (UsageError, LookupError, FileNotFoundError) as error:
+    except (UsageError, LookupError, OSError, UnicodeDecodeError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
     except HostFailure as error:
@@ -256,10 +256,21 @@ def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    text = path.read_text(encoding="utf-8")
+    try:
+        loaded = json.loads(text)  # first: YAML does not read every escape of JSON
+    except ValueError:
+        loaded = _yaml(path, text)
     if not isinstance(loaded, dict):
         raise UsageError(f'{path.name} must hold a mapping of settings, for example {{"default_role": "member"}}.')
     return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
+
+
+def _yaml(path: Path, text: str) -> object:
+    try:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:  # its message may quote the text, and the text may be secrets
+        raise UsageError(f"{path.name} is neither JSON nor YAML.") from None
 
 
 def _workspace(name: str) -> str:

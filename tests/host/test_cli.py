@@ -137,6 +137,39 @@ def test_wrong_usage_is_told_with_what_would_be_right(run, arguments, says):
     assert (status, says in shown) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("call", "answer", "word=x", *PROBE_OPTION, "--credentials"),
+        ("endpoint", "serve", *PROBE_OPTION, "--settings"),
+        ("run-app",),
+        ("catalog", "check"),
+        ("catalog", "encode"),
+        ("debug-check", "--env"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"{a: [secret-text"], ids=["folder", "no UTF-8", "no YAML"])
+def test_a_file_that_cannot_be_read_is_told_without_a_traceback(run, tmp_path, command, content):
+    file = tmp_path / "file.yaml"
+    file.mkdir() if content is None else file.write_bytes(content)
+    status, shown = run(*command, str(file))
+    assert status == (0 if command[-1] == "encode" and content == b"{a: [secret-text" else status or 1)
+    assert "Traceback" not in shown
+
+
+def test_settings_with_a_broken_line_are_told_without_showing_it(run, tmp_path):
+    (tmp_path / "settings.yaml").write_text("{key: [secret-text")
+    status, shown = run("call", "answer", "word=x", "--credentials", str(tmp_path / "settings.yaml"), *PROBE_OPTION)
+    assert (status, shown) == (2, "settings.yaml is neither JSON nor YAML.\n")
+
+
+def test_settings_in_json_may_escape_what_yaml_does_not(run, tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps({"key": "😀"}))
+    status, _ = run("call", "answer", "word=x", "--credentials", str(tmp_path / "settings.json"), *PROBE_OPTION)
+    assert status == 0
+
+
 def test_a_catalog_is_encoded_as_one_line_that_decodes_to_it(run, tmp_path):
     text = "version: 1\nroles:\n  member: {allow: ['*'], label: 销售}\n"
     (tmp_path / "catalog.yaml").write_text(text, encoding="utf-8")
