@@ -261,3 +261,15 @@ def test_no_yaml_of_the_package_uses_an_alias(odd):
     for name in odd.files:
         if name.endswith(".yaml") and name != "packaged_catalog.yaml":
             assert not [event for event in yaml.parse(odd.text(name)) if isinstance(event, yaml.AliasEvent)], name
+
+
+def test_a_required_argument_without_a_property_has_a_parameter_too():
+    schema = {"type": "object", "required": ["a", "b"], "properties": {"b": {"type": "string"}}}
+    found = {each.name: (each.required, each.holds_json) for each in parameters_of(schema)}
+    assert found == {"b": (True, False), "a": (True, True)}
+
+
+def test_an_argument_without_a_readable_name_is_labelled_by_its_parameter(build):
+    odd = ODD.replace('"回信"', '" "')
+    findings = checks.check(build(odd), private=True)
+    assert [str(finding.problem) for finding in findings if finding.severity == "error"] == []
