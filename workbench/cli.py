@@ -33,7 +33,7 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; 0: done, 1: the call or the check failed, 2: wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     console = Console(width=min(100, shutil.get_terminal_size((100, 24)).columns), highlight=False)
     try:
         status: int = options.run(options, console)
@@ -44,6 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(str(error), style="red", markup=False)
         return 1
     return status
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; key=value may also stand after them, which argparse does not take by itself."""
+    parser = _parser()
+    options, late = parser.parse_known_args(arguments)
+    if late and ("pairs" not in options or any(each.startswith("-") for each in late)):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late:
+        options.pairs = [*options.pairs, *late]
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     call = commands.add_parser("call", help="call a tool and show what that surface of Dify sees")
     call.add_argument("tool")
-    call.add_argument("parameters", nargs="*", metavar="key=value")
+    call.add_argument("pairs", nargs="*", metavar="key=value")
     call.add_argument("--as", dest="surface", choices=SURFACES, default="agent-chat", help="default: agent-chat")
     call.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     call.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
@@ -94,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run_app(app: argparse.ArgumentParser) -> None:
     app.add_argument("file", type=Path)
-    app.add_argument("inputs", nargs="*", metavar="key=value", help="the inputs of its start node")
+    app.add_argument("pairs", nargs="*", metavar="key=value", help="the inputs of its start node")
     app.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     app.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
     app.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
@@ -136,7 +147,7 @@ def _tools(options: argparse.Namespace, console: Console) -> int:
 
 def _call(options: argparse.Namespace, console: Console) -> int:
     tool = read_declaration(options.plugin).tool(options.tool)
-    arguments, settings = _split(tool, options.parameters)
+    arguments, settings = _split(tool, options.pairs)
     credentials = _mapping(options.credentials) if options.credentials else {}
     try:
         parameters = prepare(options.surface, tool, arguments, settings)
@@ -164,7 +175,7 @@ def _call(options: argparse.Namespace, console: Console) -> int:
 def _run_app(options: argparse.Namespace, console: Console) -> int:
     from workbench.workflow import AppNotRunnable, AppRunner, read_app
 
-    inputs = dict(_pairs(options.inputs))
+    inputs = dict(_pairs(options.pairs))
     credentials = _mapping(options.credentials) if options.credentials else {}
     workspace = _workspace(options.workspace)
     try:

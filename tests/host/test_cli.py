@@ -137,6 +137,19 @@ def test_wrong_usage_is_told_with_what_would_be_right(run, arguments, says):
     assert (status, says in shown) == (2, True)
 
 
+def test_parameters_may_stand_on_both_sides_of_options(run):
+    status, shown = run("call", "answer", "word=tree", "--as", "workflow", *PROBE_OPTION, "tone=rich")
+    outputs = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
+    assert (status, outputs["text"]) == (0, "word: tree")
+    assert '"tone": "rich"' in shown
+
+
+@pytest.mark.parametrize("arguments", [("call", "answer", "--nonsense", "word=x"), ("tools", "word=x")])
+def test_what_no_command_takes_is_refused(run, arguments):
+    with pytest.raises(SystemExit):
+        run(*arguments, *PROBE_OPTION)
+
+
 @pytest.mark.parametrize(
     "command",
     [
