@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.host.conftest import PROBE
+from tests.rules.tree import ROOT
 from workbench import cli
 from workbench.host import TRANSPORTS
 
@@ -142,6 +145,20 @@ def test_parameters_may_stand_on_both_sides_of_options(run):
     outputs = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
     assert (status, outputs["text"]) == (0, "word: tree")
     assert '"tone": "rich"' in shown
+
+
+def commands_of_the_docs():
+    """Every line of a shell block that calls the workbench, as its words."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))):
+        blocks = re.findall(r"^ *```sh\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
+            if "python -m workbench" in line:
+                yield shlex.split(line.partition("python -m workbench")[2], comments=True)
+
+
+@pytest.mark.parametrize("words", list(commands_of_the_docs()), ids=" ".join)
+def test_a_command_of_the_docs_is_taken_as_it_is_written(words):
+    assert cli._parsed(words).run
 
 
 @pytest.mark.parametrize("arguments", [("call", "answer", "--nonsense", "word=x"), ("tools", "word=x")])
