@@ -20,6 +20,7 @@ from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
+from workbench.wire import RequestRefused
 
 PROJECT = Path(__file__).parents[1]
 KEPT = PROJECT / ".faas_toolkit"
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, LookupError, OSError, UnicodeDecodeError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
-    except HostFailure as error:
+    except (HostFailure, RequestRefused) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     return status

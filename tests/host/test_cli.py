@@ -140,6 +140,11 @@ def test_wrong_usage_is_told_with_what_would_be_right(run, arguments, says):
     assert (status, says in shown) == (2, True)
 
 
+def test_a_request_that_dify_would_not_carry_fails_the_command(run):
+    status, shown = run("call", "answer", f"word={'x' * 6_000_000}", "--through", "serverless", *PROBE_OPTION)
+    assert (status, "ServerlessPayloadTooLarge" in shown) == (1, True)
+
+
 def test_parameters_may_stand_on_both_sides_of_options(run):
     status, shown = run("call", "answer", "word=tree", "--as", "workflow", *PROBE_OPTION, "tone=rich")
     outputs = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
