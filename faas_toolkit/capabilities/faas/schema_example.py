@@ -1,6 +1,7 @@
 """A small example of a JSON Schema's shape, for texts that teach."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ def write_example(schema: Mapping[str, Any]) -> str:
     """JSON of at most 500 characters; `{}` where the example would be longer."""
     try:
         written = json.dumps(_example(schema, schema, 0, iter(range(_MOST_PARTS))), ensure_ascii=False)
-    except (TypeError, ValueError):  # a catalog in YAML may hold dates as examples
+    except (TypeError, ValueError, OverflowError):  # a catalog in YAML may hold dates as examples, and numbers without end
         return "{}"
     return written if len(written) <= _MOST_CHARS else "{}"
 
@@ -48,13 +49,25 @@ def _example_of_type(schema: Mapping[str, Any], root: Mapping[str, Any], depth: 
         case "array":
             return [_example(schema.get("items", {"type": "string"}), root, depth + 1, left)]
         case "integer" | "number":
-            return schema.get("minimum", schema.get("maximum", 1))
+            return _number(schema)
         case "boolean":
             return True
         case "null":
             return None
         case _:
-            return "text".ljust(min(schema.get("minLength", 0), 40), "x")[: schema.get("maxLength", 40)]
+            shortest, longest = int(schema.get("minLength", 0)), int(schema.get("maxLength", 40))  # 3.0 is a length too
+            return "text".ljust(min(shortest, 40), "x")[:longest]
+
+
+def _number(schema: Mapping[str, Any]) -> object:
+    """The first of a few numbers at the bounds that keeps them all."""
+    above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+    low, high, step = schema.get("minimum", -math.inf), schema.get("maximum", math.inf), schema.get("multipleOf")
+    tried = [low, high, 1, above + 1, below - 1, (max(low, above) + min(high, below)) / 2]
+    if step:
+        first = step * math.floor(max(low, above) / step) if max(low, above) > -math.inf else 0
+        tried = [first, first + step]
+    return next((number for number in tried if low <= number <= high and above < number < below and math.isfinite(number)), 1)
 
 
 def _type_of(schema: Mapping[str, Any]) -> str:
