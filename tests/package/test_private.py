@@ -7,6 +7,7 @@ import yaml
 
 from faas_toolkit.dify import typed
 from tests.rules.tree import ROOT
+from workbench.catalog_file import encoded
 from workbench.package import checks
 from workbench.package.contents import Package
 from workbench.package.private.assembly import CannotBuild, Identity, private_files
@@ -201,6 +202,11 @@ def test_the_version_can_be_chosen(build):
 def test_a_catalog_that_cannot_become_tools_is_refused_with_the_reason(build, catalog, taught):
     with pytest.raises(CannotBuild, match=taught):
         build(catalog)
+
+
+def test_a_catalog_in_its_one_line_form_is_told_as_such(build):
+    with pytest.raises(CannotBuild, match="YAML or JSON that it was made from"):
+        build(encoded(SAMPLES))
 
 
 def test_the_public_plugin_s_own_name_is_refused(build, manifest):
