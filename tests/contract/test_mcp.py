@@ -141,7 +141,16 @@ def listing(tools):
     return {tool["name"]: tool for tool in tools["tools"]}
 
 
-OPERATIONS = {"crm_lookup", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
+OPERATIONS = {
+    "crm_lookup",
+    "diagnose",
+    "function_call",
+    "knowledge_search",
+    "list_capabilities",
+    "model_fallback",
+    "model_generate",
+}
+"""What the shipped default grants."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
