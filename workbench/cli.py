@@ -20,6 +20,7 @@ from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
 from workbench.session import HostFailure
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
+from workbench.wire import RequestRefused
 
 PROJECT = Path(__file__).parents[1]
 KEPT = PROJECT / ".faas_toolkit"
@@ -33,17 +34,28 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; 0: done, 1: the call or the check failed, 2: wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     console = Console(width=min(100, shutil.get_terminal_size((100, 24)).columns), highlight=False)
     try:
         status: int = options.run(options, console)
-    except (UsageError, LookupError, FileNotFoundError) as error:
+    except (UsageError, LookupError, OSError, UnicodeDecodeError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
-    except HostFailure as error:
+    except (HostFailure, RequestRefused) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     return status
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; key=value may also stand after them, which argparse does not take by itself."""
+    parser = _parser()
+    options, late = parser.parse_known_args(arguments)
+    if late and ("pairs" not in options or any(each.startswith("-") for each in late)):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late:
+        options.pairs = [*options.pairs, *late]
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     call = commands.add_parser("call", help="call a tool and show what that surface of Dify sees")
     call.add_argument("tool")
-    call.add_argument("parameters", nargs="*", metavar="key=value")
+    call.add_argument("pairs", nargs="*", metavar="key=value")
     call.add_argument("--as", dest="surface", choices=SURFACES, default="agent-chat", help="default: agent-chat")
     call.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     call.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
@@ -94,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run_app(app: argparse.ArgumentParser) -> None:
     app.add_argument("file", type=Path)
-    app.add_argument("inputs", nargs="*", metavar="key=value", help="the inputs of its start node")
+    app.add_argument("pairs", nargs="*", metavar="key=value", help="the inputs of its start node")
     app.add_argument("--workspace", default=DEFAULT_WORKSPACE, metavar="NAME", help="each has its own storage")
     app.add_argument("--credentials", type=Path, metavar="FILE", help="the provider's settings, a JSON or YAML mapping")
     app.add_argument("--plugin", type=Path, default=PROJECT, metavar="DIR", help="the plugin's folder (default: this one)")
@@ -136,7 +148,7 @@ def _tools(options: argparse.Namespace, console: Console) -> int:
 
 def _call(options: argparse.Namespace, console: Console) -> int:
     tool = read_declaration(options.plugin).tool(options.tool)
-    arguments, settings = _split(tool, options.parameters)
+    arguments, settings = _split(tool, options.pairs)
     credentials = _mapping(options.credentials) if options.credentials else {}
     try:
         parameters = prepare(options.surface, tool, arguments, settings)
@@ -164,7 +176,7 @@ def _call(options: argparse.Namespace, console: Console) -> int:
 def _run_app(options: argparse.Namespace, console: Console) -> int:
     from workbench.workflow import AppNotRunnable, AppRunner, read_app
 
-    inputs = dict(_pairs(options.inputs))
+    inputs = dict(_pairs(options.pairs))
     credentials = _mapping(options.credentials) if options.credentials else {}
     workspace = _workspace(options.workspace)
     try:
@@ -256,10 +268,21 @@ def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    text = path.read_text(encoding="utf-8")
+    try:
+        loaded = json.loads(text)  # first: YAML does not read every escape of JSON
+    except ValueError:
+        loaded = _yaml(path, text)
     if not isinstance(loaded, dict):
         raise UsageError(f'{path.name} must hold a mapping of settings, for example {{"default_role": "member"}}.')
     return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
+
+
+def _yaml(path: Path, text: str) -> object:
+    try:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:  # its message may quote the text, and the text may be secrets
+        raise UsageError(f"{path.name} is neither JSON nor YAML.") from None
 
 
 def _workspace(name: str) -> str:

@@ -98,7 +98,13 @@ def file_finding(file: Path, *, needed: bool) -> Finding:
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         text = f"{file.name} begins with a byte order mark, which hides its first setting from the SDK."
         return Finding("settings file", "wrong", text, "Save it as UTF-8 without BOM.")
-    unread = [binding.original.line for binding in parse_stream(StringIO(content.decode(errors="replace"))) if binding.error]
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        return Finding(
+            "settings file", "wrong", f"{file.name} is not UTF-8 at byte {error.start}.", "Save it as UTF-8 without BOM."
+        )
+    unread = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
     if unread:
         text = f"{file.name}: the SDK skips line {unread[0]}, which it cannot read (a quote that is never closed?)."
         return Finding("settings file", "wrong", text, "NAME=value, without quotes. Example: INSTALL_METHOD=remote")

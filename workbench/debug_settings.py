@@ -8,6 +8,7 @@ from workbench.finding import Finding, shown
 
 DEBUG_PORT = 5003
 WEB_PORTS = (80, 443)
+_HIGHEST_PORT = 65_535
 KEY_PLACE = "In Dify: Plugins, the bug icon (Debug plugin). Example: REMOTE_INSTALL_KEY=01234567-89ab-4cde-8f01-23456789abcd"
 ADDRESS_PLACE = "In Dify: Plugins, the bug icon (Debug plugin). Example: REMOTE_INSTALL_URL=dify.example.com:5003"
 _QUOTES = "\"'`‘’“”"
@@ -42,6 +43,8 @@ def _address(seen: Mapping[str, Any]) -> Finding:
     source = f"from {seen['named_by']}{_source(seen, 'REMOTE_INSTALL_URL', 'REMOTE_INSTALL_HOST', 'REMOTE_INSTALL_PORT')}"
     if not host or any(character.isspace() or character in _QUOTES for character in host):
         return Finding("address", "wrong", f"The host is {host!r} ({source}).", ADDRESS_PLACE)
+    if not 0 < port <= _HIGHEST_PORT:
+        return Finding("address", "wrong", f"There is no port {port} ({source}): the highest is {_HIGHEST_PORT}.", ADDRESS_PLACE)
     if port in WEB_PORTS:
         text = f"{host}:{port} ({source}): port {port} is for web pages; remote debug is plain TCP on a port of its own."
         return Finding("address", "wrong", text, f"REMOTE_INSTALL_URL={host}:{DEBUG_PORT}, without https:// and without a path.")

@@ -16,8 +16,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from workbench.host import DEFAULT_WORKSPACE, PluginHost
 from workbench.session import HostFailure
+from workbench.wire import RequestRefused
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+_LONGEST_LINE = 65_536
 _METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE", "OPTIONS")
 _REMOVED = frozenset(
     ["x-forwarded-for", "x-real-ip", "x-forwarded", "x-original-forwarded-for", "x-original-url", "x-original-host"]
@@ -81,14 +83,19 @@ class _Handler(BaseHTTPRequestHandler):
         _, _, rest = url.path.partition("/e/")
         hook_id, _, path = rest.partition("/")
         hook = self.server.hooks.get(hook_id)
-        body = self._body()
+        try:
+            body = self._body()
+        except ValueError:  # a length that is none: where the next request begins is not known
+            self.close_connection = True
+            self._say(HTTPStatus.BAD_REQUEST, {"code": "bad_request", "message": "400 Bad Request"})
+            return
         if hook is None:
             self._say(HTTPStatus.NOT_FOUND, {"code": "not_found", "message": "endpoint not found"})
             return
         headers = {**dict(self.headers.items()), "Dify-Hook-Id": hook.id, "Dify-Hook-Url": f"http://localhost{url.path}"}
         try:
             self._relay(raw_request(self.command, f"/{path}", url.query, headers, body), hook)
-        except HostFailure as error:
+        except (HostFailure, RequestRefused) as error:
             self._say(HTTPStatus.INTERNAL_SERVER_ERROR, {"code": "internal_server_error", "message": str(error)})
 
     def _relay(self, raw: bytes, hook: Hook) -> None:
@@ -105,12 +112,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(first["status"], first.get("headers") or {}, body)
 
     def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(self._chunks())[:MAX_BODY_BYTES]
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(min(length, MAX_BODY_BYTES))
         left = length - len(body)
         while left > 0 and (rest := self.rfile.read(min(left, 65_536))):
             left -= len(rest)
         return body
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(_LONGEST_LINE).partition(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline(_LONGEST_LINE)
+        while self.rfile.readline(_LONGEST_LINE).strip():
+            pass  # a trailer
 
     def _say(self, status: int, document: Mapping[str, str]) -> None:
         self._send(status, {"Content-Type": "application/json"}, json.dumps(document).encode())

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,12 +21,24 @@ _LONGEST_TEXT = 400
 def view(env_file: str) -> Iterator[Mapping[str, Any]]:
     """Everything that can be known before a connection is made, in parts, as the last one may end the process."""
     try:
-        importlib.import_module("dify_plugin")
+        _import_sdk()
     except Exception as error:  # noqa: BLE001 - whatever stops the SDK from being imported is the answer
         yield {"sdk_error": _told(error)}
         return
     yield dict(settings(env_file))
     yield {"package_error": _package_error()}
+
+
+def _import_sdk() -> None:
+    """Imports the SDK where no settings are: it reads them already then, and a wrong one would pass for a broken SDK."""
+    plugin, hidden = Path.cwd(), {name: os.environ.pop(name) for name in list(os.environ) if name.upper() in _SETTINGS}
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
+        try:
+            importlib.import_module("dify_plugin")
+        finally:
+            os.chdir(plugin)
+            os.environ.update(hidden)
 
 
 def settings(env_file: str) -> Iterator[tuple[str, Any]]:

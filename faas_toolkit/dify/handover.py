@@ -49,13 +49,13 @@ class Handover:
         left, until = self._left.get(workspace.id, (None, 0.0))
         if left == settings and self._clock.monotonic() < until:
             return
+        # said before it is done: calls at the same time would each write a catalog of up to a megabyte
+        _remember(self._left, workspace.id, (settings, self._clock.monotonic() + RETRY_SECONDS))
         try:
             self._store(settings, workspace, storage)
-            until = float("inf")
+            _remember(self._left, workspace.id, (settings, float("inf")))
         except Failure as failure:
             _log.warning("The catalog could not be left for endpoints: %s", failure.as_text())
-            until = self._clock.monotonic() + RETRY_SECONDS
-        _remember(self._left, workspace.id, (settings, until))
 
     def take(self, own: RuntimeSettings, workspace: "Workspace", storage: "KeyValueStorage") -> RuntimeSettings:
         """What an endpoint with these settings of its own works with.
@@ -113,8 +113,15 @@ def _opened(sealed: bytes, workspace: "Workspace") -> RuntimeSettings:
     if packed == _TOO_LARGE:
         raise Unavailable("The workspace's catalog is too large to be left for endpoints.", hint=_HOW_ELSE, retryable=False)
     document = json.loads(zlib.decompress(packed))
-    secrets = tuple(sorted(document.pop("secrets").items()))
-    return RuntimeSettings(secrets=secrets, **document)
+    try:
+        secrets = tuple(sorted(document.pop("secrets").items()))
+        return RuntimeSettings(secrets=secrets, **document)
+    except (KeyError, TypeError) as error:
+        raise Unavailable(
+            "The catalog that a tool call left for this endpoint is one of another version of this plugin.",
+            hint="Call any of the plugin's tools once. " + _HOW_ELSE,
+            retryable=False,
+        ) from error
 
 
 def _cipher(workspace: "Workspace") -> "Cipher":

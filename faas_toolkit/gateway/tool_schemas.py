@@ -18,6 +18,8 @@ _AS_TEXT = re.compile(", written as a string(?:,|(?=;))")
 _DATA = frozenset({"enum", "const", "default", "examples"})
 _NAMES_TO_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _NOT_IN_JSON = ("file", "files")
+_BOOLEANS: Mapping[bool, JsonSchema] = {True: {}, False: {"not": {}}}
+"""JSON Schema's `true` and `false`, written as objects: MCP's own schema of a tool knows properties as objects only."""
 
 
 @cache
@@ -49,8 +51,14 @@ def output_schema(operation: Operation) -> JsonSchema:
 
 
 def function_input(arguments: Mapping[str, Any]) -> JsonSchema:
-    """The function's own schema, as it stands; MCP wants to read that it is an object."""
-    return {"type": "object", **arguments}
+    """The function's own schema, as it stands; MCP wants to read that it is an object, and each property as an object too."""
+    schema = {"type": "object", **arguments}
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping):
+        schema["properties"] = {
+            name: _BOOLEANS[inner] if isinstance(inner, bool) else inner for name, inner in properties.items()
+        }
+    return schema
 
 
 def function_output(operation: Operation, result: Mapping[str, Any]) -> JsonSchema:
@@ -114,7 +122,7 @@ def _moved(schema: Any, to: str, *, of_names: bool = False) -> Any:  # noqa: ANN
     """The schema with its references to itself, such as `#/$defs/a`, following it to its new place."""
     if isinstance(schema, list):
         return [_moved(inner, to) for inner in schema]
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, Mapping) or (not of_names and "$id" in schema):  # what has an id is where its references begin
         return schema
     moved = {}
     for keyword, inner in schema.items():

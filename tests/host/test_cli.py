@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.host.conftest import PROBE
+from tests.rules.tree import ROOT
 from workbench import cli
 from workbench.host import TRANSPORTS
 
@@ -135,6 +138,71 @@ def test_credentials_come_from_a_file(run, tmp_path):
 def test_wrong_usage_is_told_with_what_would_be_right(run, arguments, says):
     status, shown = run(*arguments, *PROBE_OPTION)
     assert (status, says in shown) == (2, True)
+
+
+def test_a_request_that_dify_would_not_carry_fails_the_command(run):
+    status, shown = run("call", "answer", f"word={'x' * 6_000_000}", "--through", "serverless", *PROBE_OPTION)
+    assert (status, "ServerlessPayloadTooLarge" in shown) == (1, True)
+
+
+def test_parameters_may_stand_on_both_sides_of_options(run):
+    status, shown = run("call", "answer", "word=tree", "--as", "workflow", *PROBE_OPTION, "tone=rich")
+    outputs = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
+    assert (status, outputs["text"]) == (0, "word: tree")
+    assert '"tone": "rich"' in shown
+
+
+def commands_of_the_docs():
+    """Every line of a shell block that calls the workbench, as its words."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))):
+        blocks = re.findall(r"^ *```sh\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
+            if "python -m workbench" in line:
+                yield shlex.split(line.partition("python -m workbench")[2], comments=True)
+
+
+@pytest.mark.parametrize("words", list(commands_of_the_docs()), ids=" ".join)
+def test_a_command_of_the_docs_is_taken_as_it_is_written(words):
+    assert cli._parsed(words).run
+
+
+@pytest.mark.parametrize("arguments", [("call", "answer", "--nonsense", "word=x"), ("tools", "word=x")])
+def test_what_no_command_takes_is_refused(run, arguments):
+    with pytest.raises(SystemExit):
+        run(*arguments, *PROBE_OPTION)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("call", "answer", "word=x", *PROBE_OPTION, "--credentials"),
+        ("endpoint", "serve", *PROBE_OPTION, "--settings"),
+        ("run-app",),
+        ("catalog", "check"),
+        ("catalog", "encode"),
+        ("debug-check", "--env"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"{a: [secret-text"], ids=["folder", "no UTF-8", "no YAML"])
+def test_a_file_that_cannot_be_read_is_told_without_a_traceback(run, tmp_path, command, content):
+    file = tmp_path / "file.yaml"
+    file.mkdir() if content is None else file.write_bytes(content)
+    status, shown = run(*command, str(file))
+    assert status == (0 if command[-1] == "encode" and content == b"{a: [secret-text" else status or 1)
+    assert "Traceback" not in shown
+
+
+def test_settings_with_a_broken_line_are_told_without_showing_it(run, tmp_path):
+    (tmp_path / "settings.yaml").write_text("{key: [secret-text")
+    status, shown = run("call", "answer", "word=x", "--credentials", str(tmp_path / "settings.yaml"), *PROBE_OPTION)
+    assert (status, shown) == (2, "settings.yaml is neither JSON nor YAML.\n")
+
+
+def test_settings_in_json_may_escape_what_yaml_does_not(run, tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps({"key": "😀"}))
+    status, _ = run("call", "answer", "word=x", "--credentials", str(tmp_path / "settings.json"), *PROBE_OPTION)
+    assert status == 0
 
 
 def test_a_catalog_is_encoded_as_one_line_that_decodes_to_it(run, tmp_path):

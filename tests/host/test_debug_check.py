@@ -151,6 +151,9 @@ def test_the_environment_wins_over_the_file_and_that_is_said(check, debug_server
         (settings(1, REMOTE_INSTALL_URL="dify.invalid:port"), "address", "not host:port"),
         (settings(1, REMOTE_INSTALL_URL=KEY), "address", "not host:port"),
         (settings(1, REMOTE_INSTALL_URL=""), "address", "not host:port"),
+        (settings(1, REMOTE_INSTALL_URL="dify.invalid:65536"), "address", "no port 65536"),
+        (settings(1, REMOTE_INSTALL_URL="dify.invalid:0"), "address", "no port 0"),
+        (settings(1).encode() + b"# caf\xe9", "settings file", "not UTF-8"),
         (settings(1, REMOTE_INSTALL_URL=":5003"), "address", "The host is ''"),
         (settings(1, REMOTE_INSTALL_URL=None, REMOTE_INSTALL_PORT=KEY), "settings", "REMOTE_INSTALL_PORT"),
         (settings(1, key=""), "key", "empty"),
@@ -244,6 +247,28 @@ def test_whatever_else_answers_is_told_from_a_debug_server(handler, says):
 @pytest.fixture
 def copy(tmp_path):
     return shutil.copytree(PROBE, tmp_path / "probe", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    ("text", "check_name", "says"),
+    [
+        (settings(1, INSTALL_METHOD="Remote").encode(), "settings", "INSTALL_METHOD"),
+        (settings(1).encode() + b"# caf\xe9", "settings file", "not UTF-8"),
+    ],
+)
+def test_a_wrong_setting_in_the_plugin_s_own_file_is_not_taken_for_a_broken_sdk(copy, text, check_name, says):
+    (copy / ".env").write_bytes(text)
+    found = {finding.check: finding for finding in findings(copy, patience=PATIENCE)}
+    assert found["SDK"].status == "ok"
+    assert found[check_name].status == "wrong"
+    assert says in found[check_name].text
+
+
+def test_a_wrong_setting_in_the_environment_is_not_taken_for_a_broken_sdk(copy, monkeypatch):
+    monkeypatch.setenv("INSTALL_METHOD", "debug")
+    found = {finding.check: finding for finding in findings(copy, patience=PATIENCE)}
+    assert found["SDK"].status == "ok"
+    assert "INSTALL_METHOD" in found["settings"].text
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """`python -m workbench package`, as `make package` calls it."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.rules.tree import ROOT
 from workbench.cli import main
@@ -33,7 +35,8 @@ def test_a_package_is_written_checked_started_and_told(run, tmp_path, manifest):
 def test_a_private_package_is_written_under_its_own_name(run, tmp_path):
     status, said = run("--catalog", SAMPLES, "--name", "acme_functions", "--author", "acme", "--version", "1.2.3")
     assert status == 0, said
-    assert "churn_score, exchange_rates, partner_directory, policy_search, summarise, diagnose" in said
+    functions = yaml.safe_load(Path(SAMPLES).read_text(encoding="utf-8"))["functions"]
+    assert f"Tools: {', '.join(functions)}, diagnose" in said
     assert Package.open(tmp_path / "acme_functions-1.2.3.difypkg").manifest["author"] == "acme"
 
 
@@ -61,6 +64,9 @@ def test_a_package_that_does_not_start_is_an_error(run, tmp_path, monkeypatch):
         (["--catalog", "nowhere.yaml", "--name", "a"], "no catalog in UTF-8 at nowhere.yaml"),
         (["--catalog", str(ROOT / "_assets"), "--name", "a"], "no catalog"),
         (["--catalog", str(ROOT / "requirements.txt"), "--name", "a"], "cannot be used"),
+        (["--catalog", SAMPLES, "--name", "../acme"], "hold no slash"),
+        (["--catalog", SAMPLES, "--name", "/acme"], "hold no slash"),
+        (["--catalog", SAMPLES, "--name", "acme", "--version", "../1"], "hold no slash"),
     ],
 )
 def test_what_cannot_become_a_private_package_is_wrong_usage(run, tmp_path, options, taught):

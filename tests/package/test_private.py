@@ -7,6 +7,7 @@ import yaml
 
 from faas_toolkit.dify import typed
 from tests.rules.tree import ROOT
+from workbench.catalog_file import encoded
 from workbench.package import checks
 from workbench.package.contents import Package
 from workbench.package.private.assembly import CannotBuild, Identity, private_files
@@ -203,6 +204,11 @@ def test_a_catalog_that_cannot_become_tools_is_refused_with_the_reason(build, ca
         build(catalog)
 
 
+def test_a_catalog_in_its_one_line_form_is_told_as_such(build):
+    with pytest.raises(CannotBuild, match="YAML or JSON that it was made from"):
+        build(encoded(SAMPLES))
+
+
 def test_the_public_plugin_s_own_name_is_refused(build, manifest):
     with pytest.raises(CannotBuild, match="would replace"):
         build(SAMPLES, Identity(manifest["name"]))
@@ -261,3 +267,15 @@ def test_no_yaml_of_the_package_uses_an_alias(odd):
     for name in odd.files:
         if name.endswith(".yaml") and name != "packaged_catalog.yaml":
             assert not [event for event in yaml.parse(odd.text(name)) if isinstance(event, yaml.AliasEvent)], name
+
+
+def test_a_required_argument_without_a_property_has_a_parameter_too():
+    schema = {"type": "object", "required": ["a", "b"], "properties": {"b": {"type": "string"}}}
+    found = {each.name: (each.required, each.holds_json) for each in parameters_of(schema)}
+    assert found == {"b": (True, False), "a": (True, True)}
+
+
+def test_an_argument_without_a_readable_name_is_labelled_by_its_parameter(build):
+    odd = ODD.replace('"回信"', '" "')
+    findings = checks.check(build(odd), private=True)
+    assert [str(finding.problem) for finding in findings if finding.severity == "error"] == []

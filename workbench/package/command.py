@@ -4,6 +4,7 @@ import argparse
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,11 +21,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Writes the package and reports; 1 where something is wrong, and then no package is left behind."""
     try:
         files = _files(options)
+        target = _target(options.output, Package(files).manifest)
     except (packing.CannotPack, assembly.CannotBuild) as refusal:
         console.print(str(refusal), style="red", markup=False)
         return 2
-    identity = Package(files).manifest
-    target = options.output / f"{identity.get('name')}-{identity.get('version')}.difypkg"
     packing.write_package(target, files)
     package = Package.open(target)
     private = options.catalog is not None
@@ -35,6 +35,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
         with start.unpacked(target) as folder:
             findings += [checks.Finding("starts", "error", problem) for problem in start.starts(folder)]
     return _report(console, target, package, findings)
+
+
+def _target(folder: Path, manifest: Mapping[str, Any]) -> Path:
+    """Where the package goes; refused before anything is written, since what fails a rule is deleted again."""
+    target = folder / f"{manifest.get('name')}-{manifest.get('version')}.difypkg"
+    if target.parent != folder:
+        raise assembly.CannotBuild(
+            f"{target} would lie outside of {folder}. Name and version hold no slash: acme_functions, 1.2.3."
+        )
+    return target
 
 
 def _files(options: argparse.Namespace) -> Mapping[str, bytes]:

@@ -1,6 +1,8 @@
 """How a catalog gets from tool calls to endpoints: sealed, written only on a change, opened with the same key alone."""
 
 import dataclasses
+import json
+import zlib
 
 import pytest
 
@@ -8,6 +10,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.dify import handover
 from faas_toolkit.dify.handover import RETRY_SECONDS, STORAGE_KEY, Handover
+from faas_toolkit.state.cipher import Keyring
 from faas_toolkit.wiring import RuntimeSettings
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage
@@ -136,3 +139,29 @@ def test_a_catalog_too_large_to_be_left_is_told_and_not_stood_in_for_by_an_older
     kept.leave(dataclasses.replace(LEFT, catalog="new"), workspace(), storage)
     with pytest.raises(Unavailable, match="too large"):
         kept.take(OWN, workspace(), storage)
+
+
+def test_calls_that_come_while_one_is_writing_write_nothing(clock, storage):
+    kept = Handover(clock)
+
+    class Busy(CountingStorage):
+        def set(self, key, value):
+            if self.writes < 3:  # what other calls do while this one waits for Dify
+                self.writes += 1
+                kept.leave(LEFT, workspace(), self)
+                self.writes -= 1
+            super().set(key, value)
+
+    busy = Busy()
+    kept.leave(LEFT, workspace(), busy)
+    assert busy.writes == 1
+    assert kept.take(OWN, workspace(), busy) == LEFT
+
+
+@pytest.mark.parametrize("document", [{"secrets": {}, "of_a_later_version": 1}, {"catalog": ""}], ids=["more", "less"])
+def test_what_another_version_left_is_told_with_what_to_do(clock, storage, document):
+    cipher = Keyring("settings for endpoints").cipher(workspace())
+    storage.values[STORAGE_KEY] = cipher.seal(STORAGE_KEY, zlib.compress(json.dumps(document).encode()))
+    with pytest.raises(Unavailable, match="another version") as told:
+        Handover(clock).take(OWN, workspace(), storage)
+    assert "Call any of the plugin's tools once" in told.value.hint

@@ -127,6 +127,28 @@ def test_a_function_s_own_schema_stands_as_it_is():
     assert described()["inputSchema"] == {"type": "object"}
 
 
+def test_a_property_that_is_true_or_false_is_written_as_an_object():
+    arguments = {"properties": {"any": True, "none": False, "text": {"type": "string"}}}
+    schema = described(arguments=arguments)["inputSchema"]
+    assert schema["properties"] == {"any": {}, "none": {"not": {}}, "text": {"type": "string"}}
+    assert arguments["properties"]["any"] is True
+
+
+@pytest.mark.parametrize("where", ["root", "inside"])
+def test_a_result_with_an_id_keeps_its_references(where):
+    whole = {
+        "$id": "https://schemas.example/r",
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/a"}, "$id": {"$ref": "#/$defs/a"}},
+        "$defs": {"a": {"type": "integer"}},
+    }
+    result = whole if where == "root" else {"type": "object", "properties": {"inner": whole}}
+    validator = jsonschema.Draft202012Validator(described(result=result)["outputSchema"])
+    for value, fits in ((1, True), ("x", False)):
+        data = {"a": value, "$id": value}
+        assert validator.is_valid({"data": data if where == "root" else {"inner": data}}) is fits
+
+
 def test_a_result_s_references_follow_it_into_the_wrapping():
     result = {
         "type": "object",

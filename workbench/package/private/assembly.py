@@ -68,6 +68,8 @@ def typed_tools(catalog: str, base: Package) -> list[TypedTool]:
     if errors:
         raise CannotBuild("The catalog cannot be used:\n" + "\n".join(str(error) for error in errors))
     document = read_document(catalog).value
+    if isinstance(document, str):
+        raise CannotBuild("The file holds a catalog in one line for Dify's form. Give the YAML or JSON that it was made from.")
     functions = document.get("functions") if isinstance(document, Mapping) else None
     if not functions:
         raise CannotBuild(

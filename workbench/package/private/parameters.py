@@ -95,7 +95,8 @@ def parameters_of(schema: Mapping[str, Any]) -> list[TypedParameter]:
         return []
     definitions = {key: schema[key] for key in _DEFINITIONS if key in schema}
     required = root.get("required") or ()
-    return list(_named(properties, definitions, required, schema))
+    unnamed = {argument: {} for argument in required if argument not in properties}  # without them no call would fit
+    return list(_named({**properties, **unnamed}, definitions, required, schema))
 
 
 def _named(

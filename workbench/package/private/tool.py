@@ -128,7 +128,7 @@ def _declared(parameter: TypedParameter) -> dict[str, Any]:
         "type": parameter.kind,
         "required": parameter.required,
         "form": "llm",
-        "label": same_in_all(title(parameter.argument)),
+        "label": same_in_all(title(parameter.argument if parameter.argument.strip() else parameter.name)),
         "human_description": same_in_all(f"{parameter.description}. {parameter.form}"),
         "llm_description": parameter.llm_description,
     }

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from faas_toolkit.capabilities.faas.json_schema import CompiledSchema, require_object_schema, require_usable_schema
+from faas_toolkit.capabilities.faas.schema_example import write_example
 
 CUSTOMER = {
     "type": "object",
@@ -195,6 +196,18 @@ def test_arguments_are_objects(kind):
         {"required": ["a"], "properties": {"a": {"type": "string", "minLength": 10, "maxLength": 12}}},
         {"required": ["a"], "properties": {"a": {"oneOf": [{"type": "integer"}, {"type": "string"}]}}},
         {"required": ["a"], "properties": {"a": {"type": "number", "maximum": -4}}},
+        *(
+            {"required": ["a"], "properties": {"a": bounds}}
+            for bounds in (
+                {"type": "integer", "exclusiveMinimum": 10},
+                {"type": "integer", "exclusiveMaximum": 0},
+                {"type": "integer", "exclusiveMinimum": 0, "maximum": 5},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"type": "integer", "minimum": 7, "multipleOf": 5},
+                {"type": "integer", "multipleOf": 4},
+                {"type": "string", "minLength": 6.0, "maxLength": 8.0},
+            )
+        ),
         {"required": ["unknown"]},
         {"properties": {"a": True, "b": {"enum": ["x"]}}},
         {"properties": {"self": {"$ref": "#"}}},
@@ -208,3 +221,26 @@ def test_the_example_fits_its_own_schema(schema):
 
 def test_an_example_that_would_be_long_is_left_out():
     assert CompiledSchema({"properties": {"a": {"default": "x" * 600}}}).example() == "{}"
+
+
+@pytest.mark.parametrize("bounds", [{"minimum": 10**400}, {"minimum": 1, "multipleOf": 5e-324}, {"minimum": 5, "maximum": 1}])
+def test_bounds_that_nothing_keeps_make_an_example_all_the_same(bounds):
+    assert json.loads(write_example({"required": ["a"], "properties": {"a": {"type": "number", **bounds}}})) in ({}, {"a": 1})
+
+
+class _Counted(dict):
+    """A schema that counts how often it is looked into."""
+
+    looks = 0
+
+    def get(self, key, default=None):
+        self.looks += 1
+        return super().get(key, default)
+
+
+def test_an_example_of_definitions_that_name_each_other_many_times_is_left_out_at_once():
+    names = [f"p{number}" for number in range(100)]
+    schema = {"type": "object", "required": names, "properties": {name: {"$ref": "#"} for name in names}}
+    parts = _Counted(schema)
+    assert write_example(parts) == "{}"
+    assert parts.looks < 5_000
