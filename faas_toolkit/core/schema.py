@@ -21,19 +21,6 @@ from faas_toolkit.core.untrusted import (
 )
 from faas_toolkit.core.upload import Upload
 
-__all__ = [
-    "MAX_JSON_BYTES",
-    "Parameter",
-    "ParameterType",
-    "Shape",
-    "json_size",
-    "nearest",
-    "parse_json",
-    "printable",
-    "require_clean_text",
-    "require_clean_value",
-]
-
 ParameterType = Literal["string", "integer", "number", "boolean", "select", "list", "object", "value", "file", "files", "model"]
 
 MAX_LIST_ITEMS = 1_000
