@@ -1,11 +1,15 @@
 """Hybrid search: found by meaning too, never lost when the model is down, and only by vectors of the model in force."""
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
 from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKnowledgeConfig, OpenAiEmbedding
 from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
 from tests.fakes.openai_server import serving
+from tests.fakes.servers import serving as serving_scripts
 
 
 @pytest.fixture
@@ -127,6 +131,12 @@ def test_a_call_that_is_short_of_time_leaves_the_rest_for_later(family):
     assert (report["vectors"], report["vectors_missing"]) == (2, 2)
 
 
+@contextmanager
+def refusing(status):
+    with serving_scripts(lambda exchange: exchange.answer(status=status)) as server:
+        yield SimpleNamespace(url=f"http://127.0.0.1:{server.port}/v1")
+
+
 def by_server(folder, server, key):
     embedding = OpenAiEmbedding(kind="openai", url=server.url, model="small", auth=Auth(bearer=key))
     base = EmbeddedKnowledgeConfig(kind="embedded", embedding=embedding)
@@ -150,5 +160,14 @@ def test_any_server_of_openais_api_makes_vectors(tmp_path):
 def test_a_server_that_refuses_our_key_is_told_with_the_place_in_the_catalog(tmp_path):
     with serving([]) as server:
         family = by_server(tmp_path, server, "wrong-key")
-        assert "knowledge.notes.embedding.auth" in " ".join(family.add("Text.").notices)
+        assert "`knowledge.notes.embedding` in the catalog: `auth`" in " ".join(family.add("Text.").notices)
+    family.database.close()
+
+
+def test_a_server_that_makes_no_vectors_is_told_with_the_place_in_the_catalog(tmp_path):
+    with refusing("404 Not Found") as server:
+        family = by_server(tmp_path, server, "a-key-of-ours")
+        said = " ".join(family.add("Text.").notices)
+    assert "`knowledge.notes.embedding` in the catalog: `model`, and `url`" in said
+    assert "function" not in said
     family.database.close()
