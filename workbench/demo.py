@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from workbench import busy_run
 from workbench import demo_output as show
 from workbench.agent import Agent, NoAnswer, Step
 from workbench.chat_model import DEFAULT_MODEL, ChatModel
-from workbench.facts import Fact, facts_in, facts_of_text
+from workbench.facts import Evidence, Fact, facts_in, facts_of_text
 from workbench.functions_runtime import Function, FunctionNotStarted, RunningFunction, serving
 from workbench.host import PluginHost
 from workbench.openai_models import ModelServer, ModelServerError
@@ -45,15 +44,6 @@ _SHORTEST_SENTENCE = 20
 _PROOF_ORDER = ("function_call", "model_generate", "knowledge_search", "crm_lookup")
 _WORDS_OF_THE_STORE = frozenset({"entity", "source", "match", "stage"})
 """Fields whose values are ordinary words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a fact of the answer came from."""
-
-    fact: Fact
-    tool: str
-    source: str
 
 
 def run(console: Console, company: str | None = None) -> int:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,10 +13,8 @@ from rich.text import Text
 from workbench.agent import Step
 from workbench.busy_run import FUNCTION, BusyRun
 from workbench.declaration import Declaration
+from workbench.facts import Evidence
 from workbench.functions_runtime import RunningFunction
-
-if TYPE_CHECKING:
-    from workbench.demo import Evidence
 
 _LABEL_WIDTH = 11
 _SHOWN_LINES = 4
@@ -79,7 +77,7 @@ def step(console: Console, number: int, done: Step) -> None:
             _line(console, f"  {label}", text, "dim")
 
 
-def answer(console: Console, text: str, found: Sequence["Evidence"]) -> None:
+def answer(console: Console, text: str, found: Sequence[Evidence]) -> None:
     """The answer, and the facts in it with their origin."""
     console.print()
     console.print(Rule("Answer", align="left"))

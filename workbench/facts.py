@@ -23,6 +23,15 @@ class Fact:
     value: str | float
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a fact of the answer came from."""
+
+    fact: Fact
+    tool: str
+    source: str
+
+
 def facts_in(answer: str, data: object, known: str = "") -> list[Fact]:
     """The values of `data` that stand in the answer.
 

@@ -53,7 +53,7 @@ class DifyEmbedder:
 
         def send(deadline: Deadline) -> Vectors:
             deadline.require(f"The embedding model {self._config.model!r}", sent=False)
-            return call.host.embed(texts, self._config.provider, self._config.model, purpose=purpose)
+            return call.host.embed(texts, self._config.provider, self._config.model, purpose=purpose, deadline=deadline)
 
         vectors = self._outbound(Attempt(call=call, target=self._target, send=send))
         return _checked(vectors, texts, f"The embedding model {self._config.model!r}")

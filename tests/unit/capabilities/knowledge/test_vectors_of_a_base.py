@@ -122,9 +122,9 @@ def test_a_call_that_is_short_of_time_leaves_the_rest_for_later(family):
     family.host.down = False
     embed = family.host.embed
 
-    def slow(texts, provider, model, *, purpose):
+    def slow(texts, provider, model, *, purpose, deadline):
         family.clock.sleep(30)  # of the 50 seconds that a call has
-        return embed(texts, provider, model, purpose=purpose)
+        return embed(texts, provider, model, purpose=purpose, deadline=deadline)
 
     family.host.embed = slow
     report = family.add("Text 0.").variables["report"]
