@@ -33,7 +33,7 @@ def test_a_package_is_written_checked_started_and_told(run, tmp_path, manifest):
 def test_a_private_package_is_written_under_its_own_name(run, tmp_path):
     status, said = run("--catalog", SAMPLES, "--name", "acme_functions", "--author", "acme", "--version", "1.2.3")
     assert status == 0, said
-    assert "churn_score, exchange_rates, diagnose" in said
+    assert "Tools: churn_score, exchange_rates, partner_directory, policy_search, summarise, diagnose" in said
     assert Package.open(tmp_path / "acme_functions-1.2.3.difypkg").manifest["author"] == "acme"
 
 
