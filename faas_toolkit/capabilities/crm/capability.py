@@ -11,7 +11,7 @@ from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.fan_out import Reply, ask_each, ask_source, none_answered
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.outbound import Outbound, Target
+from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.core.untrusted import printable
 
 
@@ -21,13 +21,11 @@ class CrmCapability:
     Args:
         sources: by the name that the catalog gives them.
         outbound: the outbound chain.
-        targets: what the chain knows of each source, ids are `crm:<name>`; None: the source passes a gate of its own.
     """
 
-    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target | None]) -> None:
+    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound) -> None:
         self._sources = sources
         self._outbound = outbound
-        self._targets = targets
 
     def __call__(self, call: Call) -> Answer:
         """The records of all sources, merged.
@@ -75,12 +73,12 @@ class CrmCapability:
             yield from ask_each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> Reply[Found]:
-        source, target, lookup = self._sources[name], self._targets[name], question.lookup_of(name)
+        source, lookup = self._sources[name], question.lookup_of(name)
 
         def send(deadline: Deadline) -> Found:
             return source.find(lookup, deadline)
 
-        return ask_source(name, send, call=question.call, target=target, outbound=self._outbound)
+        return ask_source(name, send, call=question.call, target=source.target, outbound=self._outbound)
 
     def _finding(self, name: str, call: Call) -> Finding:
         source = self._sources[name]
