@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.core.untrusted import did_you_mean, printable
 
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "empty"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -55,10 +55,10 @@ def as_choices(value: object) -> Sequence[object]:
 def _operator(written: object, example: str) -> Operator:
     known = next((operator for operator in OPERATORS if operator == written), None)
     if known is None:
-        close = nearest(str(written), OPERATORS)
-        meant = f" Did you mean {close!r}?" if close else ""
+        meant = did_you_mean(written, OPERATORS)
         raise InvalidInput(
-            f"There is no filter operator {printable(written)!r}; the operators are {', '.join(OPERATORS)}.{meant}", hint=example
+            f"There is no filter operator {printable(written)!r}; the operators are {', '.join(OPERATORS)}.{meant}",
+            hint=example,
         )
     return known
 

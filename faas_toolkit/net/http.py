@@ -34,17 +34,6 @@ UNKNOWN = (
 )
 """The request was on its way; whether it did anything is not known."""
 
-UNREADABLE = (
-    httpx.RemoteProtocolError,
-    httpx.DecodingError,
-    httpx.TooManyRedirects,
-    httpx.HTTPStatusError,
-    httpx.RequestError,
-    httpx.HTTPError,
-    httpx.StreamError,
-)
-"""There was an answer, and it cannot be used."""
-
 
 @runtime_checkable
 class Connects(Protocol):

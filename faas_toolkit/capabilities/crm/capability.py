@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan, visible_sources
+from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan
 from faas_toolkit.capabilities.crm.port import CrmRecord, CrmSource, Found, Strength, cut
 from faas_toolkit.capabilities.crm.records import plain, within_budget
 from faas_toolkit.core.call import Answer, Call, Scope
@@ -10,6 +10,7 @@ from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.fan_out import Reply, ask_each, ask_source, none_answered
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
+from faas_toolkit.core.naming import visible
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.core.untrusted import printable
@@ -58,7 +59,7 @@ class CrmCapability:
         """The sources of this scope."""
         if not scope.grants_operation("crm.read"):
             return
-        for name in visible_sources(scope, self._sources):
+        for name in visible(scope, FAMILY, self._sources):
             yield Entry(
                 family=FAMILY,
                 name=name,
@@ -70,7 +71,7 @@ class CrmCapability:
     def findings(self, call: Call) -> Iterator[Finding]:
         """How each source of the scope is doing."""
         if call.scope.grants_operation("crm.read"):
-            yield from ask_each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
+            yield from ask_each(visible(call.scope, FAMILY, self._sources), lambda name: self._finding(name, call))
 
     def _ask(self, name: str, question: Question) -> Reply[Found]:
         source, lookup = self._sources[name], question.lookup_of(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.filters import Operator, as_choices, conditions_on, require_few
-from faas_toolkit.core.untrusted import nearest, printable, require_clean_text
+from faas_toolkit.core.untrusted import did_you_mean, printable, require_clean_text
 
 type Scalar = str | float | bool
 
@@ -84,9 +84,8 @@ def require_known(conditions: Sequence[Condition], fields: Sequence[str]) -> Non
     """
     for condition in conditions:
         if condition.field.casefold() not in fields:
-            close = nearest(condition.field, fields)
-            meant = f" Did you mean {close!r}?" if close else ""
             there = ", ".join(fields) or "none, since you may read no document"
+            meant = did_you_mean(condition.field, fields)
             raise InvalidInput(
                 f"No document that you may read has the field {printable(condition.field)!r}; the fields are {there}.{meant}"
             )
