@@ -28,9 +28,9 @@ def words(text: str, *, finish: str | None = None, model: str = "served-model") 
     return event({"model": model, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
 
 
-def usage(prompt: int, completion: int) -> bytes:
+def usage(prompt: int, completion: int, *, model: str = "served-model") -> bytes:
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    return event({"model": "served-model", "choices": [], "usage": counts})
+    return event({"model": model, "choices": [], "usage": counts})
 
 
 END = event("[DONE]") + b"0\r\n\r\n"
@@ -94,7 +94,9 @@ class ScriptedServer:
         message = turn(body) if callable(turn) else turn
         if body.get("stream"):
             pieces = re.findall(r"\S+\s*|\s+", message["content"])
-            exchange.send(HEAD + b"".join(words(piece, model="scripted") for piece in pieces) + usage(5, 2) + END)
+            exchange.send(
+                HEAD + b"".join(words(piece, model="scripted") for piece in pieces) + usage(5, 2, model="scripted") + END
+            )
             return
         choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
         counts = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
