@@ -8,7 +8,7 @@ from tests.contract.test_tools import RIGHT, SETTINGS, WRONG
 from workbench.host import TRANSPORTS
 from workbench.surfaces import prepare, sender_for
 
-VARYING = {"request_id", "duration_ms", "catalog", "cursor", "next_cursor"}
+VARYING = {"request_id", "duration_ms", "waited_ms", "catalog", "cursor", "next_cursor"}
 """Keys whose values are new with each call or each workspace."""
 
 
