@@ -32,7 +32,7 @@ help: ## Lists the tasks
 
 dev: $(VENV)/.installed ## Makes .venv with everything that development needs
 
-demo: $(VENV)/.installed ## Answers a real question about a customer: store, function, agent, each step shown
+demo: $(VENV)/.installed ## Answers a real question about a customer: store, functions, handbook and model, each step shown
 	$(BIN)/python -m workbench demo
 
 test: lint types imports unit ## Runs every check: style, types, import rules, all tests
@@ -56,7 +56,7 @@ unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed ## Runs all tests
 
 ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
 
-bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, a routed model call beside httpx
+bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, the ranking of documents, a routed model call beside httpx
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
 	$(BIN)/python -m bench.knowledge

@@ -20,7 +20,8 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         item="in force",
         status="ok" if broken is None else "warning",
         text=f"{loaded.origin}, {loaded.hash[:12]}: {len(catalog.crm)} CRM sources,"
-        f" {len(catalog.knowledge)} knowledge bases, {len(catalog.functions)} functions.",
+        f" {len(catalog.knowledge)} knowledge bases, {len(catalog.models.pools)} pools of models,"
+        f" {len(catalog.functions)} functions.",
         repair="" if broken is None else "The configured catalog is broken (below); repair it in the setting `catalog`.",
     )
     for finding in loaded.warnings:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from faas_toolkit.core.chain import Capability
 from faas_toolkit.core.inventory import Inventory
-from faas_toolkit.core.outbound import Target
 from faas_toolkit.wiring import CRM_SOURCES, EMBEDDERS, KNOWLEDGE_SOURCES, MODEL_SOURCES, PLATFORMS, Process, load
 
 if TYPE_CHECKING:
@@ -64,20 +63,15 @@ class Families:
     def _crm(self) -> "CrmCapability":
         from faas_toolkit.capabilities.crm.capability import CrmCapability
 
-        configured = self._catalog.crm
-        made = {name: self._crm_source(name, config) for name, config in configured.items()}
-        return CrmCapability(
-            sources={name: source for name, (source, _) in made.items()},
-            targets={name: target for name, (_, target) in made.items()},
-            outbound=self._process.outbound,
-        )
+        sources = {name: self._crm_source(name, config) for name, config in self._catalog.crm.items()}
+        return CrmCapability(sources=sources, outbound=self._process.outbound)
 
-    def _crm_source(self, name: str, config: "CrmSourceConfig") -> tuple["CrmSource", Target | None]:
+    def _crm_source(self, name: str, config: "CrmSourceConfig") -> "CrmSource":
         make: Callable[..., CrmSource] = load(CRM_SOURCES[config.kind])
         if config.kind == "function":
             fresh_for = self._catalog.functions[config.function].cache
-            return make(function=config.function, invoke=self.functions.invoke, fresh_for=fresh_for), None
-        return make(database=self._process.database, clock=self._process.clock), config.to_target(f"crm:{name}")
+            return make(function=config.function, invoke=self.functions.invoke, fresh_for=fresh_for)
+        return make(database=self._process.database, clock=self._process.clock, target=config.to_target(f"crm:{name}"))
 
     @cached_property
     def _knowledge(self) -> "Knowledge":

@@ -13,8 +13,8 @@ from faas_toolkit.core.errors import Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
-from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
 from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
 

@@ -17,9 +17,9 @@ from packaging.specifiers import SpecifierSet
 
 from workbench import sdk_view
 from workbench.debug_connection import connection_findings
+from workbench.debug_finding import Finding
 from workbench.debug_probe import PATIENCE
 from workbench.debug_settings import settings_findings
-from workbench.finding import Finding
 
 _START_WITHIN = 120.0
 

@@ -4,9 +4,9 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from workbench.debug_finding import Finding, shown
 from workbench.debug_probe import Answer, Heard, ask
 from workbench.debug_settings import ADDRESS_PLACE, DEBUG_PORT, KEY_PLACE, WEB_PORTS
-from workbench.finding import Finding, shown
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _IN_A_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))

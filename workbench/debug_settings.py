@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workbench.finding import Finding, shown
+from workbench.debug_finding import Finding, shown
 
 DEBUG_PORT = 5003
 WEB_PORTS = (80, 443)

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from workbench.debug_finding import Finding
 from workbench.declaration import Declaration, Parameter
-from workbench.finding import Finding
 from workbench.session import Reply
 from workbench.surfaces import SurfaceName, observation, workflow_node
 

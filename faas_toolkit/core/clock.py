@@ -1,7 +1,11 @@
 """Time as a port, so that no test has to sleep."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+type Now = Callable[[], float]
+"""Epoch seconds, for what needs nothing else of a clock."""
 
 
 class Clock(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from faas_toolkit.core.deadline import StreamPace
+from faas_toolkit.core.deadline import Deadline, StreamPace
 
 Speaker = Literal["system", "user", "assistant"]
 
@@ -81,11 +81,12 @@ class Host(Protocol):
         ...
 
     def embed(
-        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"]
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"], deadline: Deadline
     ) -> list[list[float]]:
         """A vector for each text, from an embedding model that the workspace has set up in Dify.
 
         Raises:
-            Unavailable: the model is not set up, refuses, or the host does not answer.
+            Unavailable: the model is not set up or refuses.
+            TimeoutUnknown: the host did not answer by the deadline.
         """
         ...

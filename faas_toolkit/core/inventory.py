@@ -1,13 +1,17 @@
 """What a family offers to a caller, and how it is doing: the words of `list_capabilities` and `diagnose`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from faas_toolkit.core.call import Call, Scope
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.operation import Effects
 
 Status = Literal["ok", "warning", "failed"]
+
+_CHECK_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +62,20 @@ class Inventory(Protocol):
     def findings(self, call: Call) -> Iterable[Finding]:
         """Asks each target in the scope for the cheapest sign of life, within 3 seconds each; never raises."""
         ...
+
+
+def source_finding(item: str, check: Callable[[Deadline], str], *, call: Call, key: str) -> Finding:
+    """How one source is doing.
+
+    Args:
+        item: its id, e.g. `crm:main`.
+        check: asks for a sign of life, within the deadline; a sentence without its full stop, or raises a `Failure`.
+        call: the call.
+        key: the catalog key to look at where the failure has no hint of its own.
+    """
+    try:
+        said = check(call.deadlines.first_content.earlier(_CHECK_SECONDS))
+    except Failure as failure:
+        repair = failure.hint or f"Check `{key}` in the catalog."
+        return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
+    return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")

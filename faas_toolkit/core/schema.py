@@ -12,6 +12,7 @@ from typing import Literal
 from faas_toolkit.core.errors import InvalidInput, TooLarge
 from faas_toolkit.core.untrusted import (
     MAX_JSON_BYTES,
+    did_you_mean,
     json_size,
     nearest,
     parse_json,
@@ -20,19 +21,6 @@ from faas_toolkit.core.untrusted import (
     require_clean_value,
 )
 from faas_toolkit.core.upload import Upload
-
-__all__ = [
-    "MAX_JSON_BYTES",
-    "Parameter",
-    "ParameterType",
-    "Shape",
-    "json_size",
-    "nearest",
-    "parse_json",
-    "printable",
-    "require_clean_text",
-    "require_clean_value",
-]
 
 ParameterType = Literal["string", "integer", "number", "boolean", "select", "list", "object", "value", "file", "files", "model"]
 
@@ -179,8 +167,7 @@ def _select(parameter: Parameter, given: object) -> str:
     word = given.strip().lower() if isinstance(given, str) else ""
     if word in parameter.options:
         return word
-    close = nearest(word, parameter.options)
-    meant = f" Did you mean {close!r}?" if close else ""
+    meant = did_you_mean(word, parameter.options)
     raise InvalidInput(f"{parameter.name} must be one of {', '.join(parameter.options)}, got {printable(given)!r}.{meant}")
 
 

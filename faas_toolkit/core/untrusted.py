@@ -23,6 +23,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """The end of a text that teaches, with a space before it; empty where no name is close."""
+    close = nearest(str(name), names)
+    return f" Did you mean {close!r}?" if close else ""
+
+
 def printable(value: object, limit: int = 60) -> str:
     """A short form of an untrusted value that is safe inside a message: no control characters, no lone surrogates."""
     text = value if isinstance(value, str) else _represented(value)

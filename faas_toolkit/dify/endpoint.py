@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from faas_toolkit.dify import node
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.dify.models import DifyModels
 from faas_toolkit.dify.settings import parse_settings
 from faas_toolkit.gateway.http import HttpRequest, HttpResponse, answer_health, answer_preflight
 from faas_toolkit.gateway.mcp_endpoint import answer_fault, answer_mcp
@@ -53,8 +52,7 @@ def _answered(endpoint: "Endpoint", door: str, request: "Request", settings: Map
 
 def _toolbox(endpoint: "Endpoint", settings: Mapping[str, object], visitor: Visitor) -> Toolbox:
     own = parse_settings({name: settings.get(name) for name in _SETTINGS})
-    session = endpoint.session
-    host = DifyHost(session.storage, DifyModels(session, node.hard_limit), embedding=session.model.text_embedding)
+    host = DifyHost(endpoint.session, node.hard_limit)
     this_node = node.current()
     workspace = this_node.directory.find(endpoint.session.endpoint_id, host.storage, own.encryption_key)
     in_force = this_node.handover.take(own, workspace, host.storage)

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from faas_toolkit.core.errors import Unavailable
-from faas_toolkit.core.host import LanguageModels
+from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.errors import TimeoutUnknown, Unavailable
+from faas_toolkit.dify.models import DifyModels
 
 if TYPE_CHECKING:
-    from dify_plugin.invocations.model.text_embedding import TextEmbeddingInvocation
+    from dify_plugin.core.runtime import Session
+
+    from faas_toolkit.net.http import HardLimit
 
 
 class SessionStorage(Protocol):
@@ -62,32 +65,32 @@ class DifyStorage:
 
 
 class DifyHost:
-    """Dify as one call sees it; not to be kept after the call (late requests vanish: dify-runtime §4.3)."""
+    """Dify as one call sees it; not to be kept after the call (late requests vanish: dify-runtime §4.3).
 
-    def __init__(
-        self, storage: SessionStorage, llm: LanguageModels, *, embedding: "TextEmbeddingInvocation | None" = None
-    ) -> None:
-        self.storage = DifyStorage(storage)
-        self.llm = llm
-        self._embedding = embedding
+    Args:
+        session: of the SDK.
+        hard_limit: ends a wait for Dify, which itself waits for minutes.
+    """
+
+    def __init__(self, session: "Session", hard_limit: "HardLimit") -> None:
+        self.storage = DifyStorage(session.storage)
+        self.llm = DifyModels(session, hard_limit)
+        self._session = session
+        self._hard_limit = hard_limit
 
     def embed(
-        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"]
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"], deadline: Deadline
     ) -> list[list[float]]:
-        """A vector for each text, from a model of the workspace.
-
-        Raises:
-            Unavailable: Dify or the model's provider refused, or did not answer.
-        """
+        """See `core.host.Host`; Dify itself would be waited for by the minute."""
         from dify_plugin.entities.model import EmbeddingInputType
         from dify_plugin.entities.model.text_embedding import TextEmbeddingModelConfig
 
-        if self._embedding is None:
-            raise Unavailable("This call came in a way that cannot use Dify's models.", retryable=False)
+        config = TextEmbeddingModelConfig(provider=provider, model=model)
         try:
-            result = self._embedding.invoke(
-                TextEmbeddingModelConfig(provider=provider, model=model), list(texts), EmbeddingInputType(purpose)
-            )
+            with self._hard_limit(deadline.remaining()):
+                result = self._session.model.text_embedding.invoke(config, list(texts), EmbeddingInputType(purpose))
+        except TimeoutError as error:
+            raise TimeoutUnknown(f"Dify's embedding model {model!r} of {provider!r} did not answer in time.") from error
         except Exception as error:
             raise Unavailable(
                 f"Dify's embedding model {model!r} of {provider!r} does not answer.",

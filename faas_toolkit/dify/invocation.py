@@ -15,7 +15,6 @@ from faas_toolkit.core.operation import Operation
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.dify.models import DifyModels
 from faas_toolkit.service import Outcome, Request
 from faas_toolkit.wiring import operation_named
 
@@ -93,7 +92,7 @@ def _governed(
 ) -> Iterator[str | Reply]:
     _check_on_error(parameters.get("on_error"))
     configured = settings.parse_settings(tool.runtime.credentials)
-    host = DifyHost(tool.session.storage, DifyModels(tool.session, node.hard_limit), embedding=tool.session.model.text_embedding)
+    host = DifyHost(tool.session, node.hard_limit)
     this_node = node.current()
     workspace = this_node.directory.find(tool.session.app_id, host.storage, configured.encryption_key)
     this_node.handover.leave(configured, workspace, host.storage)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 
 if TYPE_CHECKING:
     from dify_plugin import Tool

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from faas_toolkit.core.errors import Failure, InvalidInput
-from faas_toolkit.core.schema import require_clean_text
+from faas_toolkit.core.untrusted import require_clean_text
 from faas_toolkit.wiring import RuntimeSettings
 
 FIELDS = ("catalog", "secrets", "encryption_key", "identity_keys", "default_role")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from faas_toolkit.core.call import ApiClient
 from faas_toolkit.core.errors import Failure, InvalidInput, Unauthenticated, Unavailable
-from faas_toolkit.core.schema import parse_json, printable, require_clean_text
+from faas_toolkit.core.untrusted import parse_json, printable, require_clean_text
 
 SHORTEST_KEY = 20
 """Characters; a key of that many random letters and digits cannot be tried out."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faas_toolkit.core.errors import InvalidInput, TooLarge
-from faas_toolkit.core.schema import MAX_WHOLE_NUMBER, parse_json, printable
+from faas_toolkit.core.schema import MAX_WHOLE_NUMBER
+from faas_toolkit.core.untrusted import parse_json, printable
 
 PARSE_ERROR = -32_700
 INVALID_REQUEST = -32_600

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from faas_toolkit.core.errors import Failure, TooLarge
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 from faas_toolkit.gateway import tools
 from faas_toolkit.gateway.http import to_json
 from faas_toolkit.gateway.jsonrpc import FAILED, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, RpcRequest

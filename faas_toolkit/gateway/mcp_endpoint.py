@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from faas_toolkit.core.call import ApiClient
 from faas_toolkit.core.errors import Failure, Unauthenticated
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 from faas_toolkit.gateway.clients import identify, parse_clients
 from faas_toolkit.gateway.http import CROSS_ORIGIN, MAX_ANSWER_BYTES, MAX_BODY_BYTES, HttpRequest, HttpResponse, json_response
 from faas_toolkit.gateway.jsonrpc import (

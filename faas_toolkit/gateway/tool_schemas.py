@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from faas_toolkit.capabilities.faas.json_schema import HOLD_DATA, HOLD_SCHEMAS_BY_NAME
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Parameter
 
@@ -15,8 +16,6 @@ _DECLARATIONS = Path(__file__).parents[2] / "tools"
 """The YAML that Dify reads; its words for models are ours too. Tests hold it and the shapes together."""
 _AS_TEXT = re.compile(", written as a string(?:,|(?=;))")
 """What Dify's own tools need to say of an object: here it is one."""
-_DATA = frozenset({"enum", "const", "default", "examples"})
-_NAMES_TO_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _NOT_IN_JSON = ("file", "files")
 _BOOLEANS: Mapping[bool, JsonSchema] = {True: {}, False: {"not": {}}}
 """JSON Schema's `true` and `false`, written as objects: MCP's own schema of a tool knows properties as objects only."""
@@ -131,5 +130,5 @@ def _moved(schema: Any, to: str, *, of_names: bool = False) -> Any:  # noqa: ANN
         elif keyword == "$ref" and isinstance(inner, str) and (inner == "#" or inner.startswith("#/")):
             moved[keyword] = to + inner[1:]
         else:
-            moved[keyword] = inner if keyword in _DATA else _moved(inner, to, of_names=keyword in _NAMES_TO_SCHEMAS)
+            moved[keyword] = inner if keyword in HOLD_DATA else _moved(inner, to, of_names=keyword in HOLD_SCHEMAS_BY_NAME)
     return moved

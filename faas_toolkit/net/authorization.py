@@ -15,6 +15,15 @@ def authorization(auth: Auth | None, *, body: bytes, message_id: str, timestamp:
         message_id: the same on every attempt, so that a receiver can drop what it has seen.
         timestamp: epoch seconds.
     """
+    headers = credentials(auth)
+    if auth is not None and auth.standard_webhook is not None:
+        secret = auth.standard_webhook.get_secret_value()
+        headers |= standard_webhooks.sign(secret, message_id=message_id, timestamp=timestamp, body=body)
+    return headers
+
+
+def credentials(auth: Auth | None) -> dict[str, str]:
+    """The part of it that is the same for every request."""
     if auth is None:
         return {}
     headers: dict[str, str] = {}
@@ -25,7 +34,4 @@ def authorization(auth: Auth | None, *, body: bytes, message_id: str, timestamp:
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     if auth.header is not None:
         headers[auth.header.name] = auth.header.value.get_secret_value()
-    if auth.standard_webhook is not None:
-        secret = auth.standard_webhook.get_secret_value()
-        headers |= standard_webhooks.sign(secret, message_id=message_id, timestamp=timestamp, body=body)
     return headers

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, Scope
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
-from faas_toolkit.core.schema import printable
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import printable
 from faas_toolkit.pipeline.identity_token import Identity, TokenVerifier
 
 _WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "partial", "token", "drop")

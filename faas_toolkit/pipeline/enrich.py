@@ -14,8 +14,8 @@ from dataclasses import replace
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.errors import BadResponse, Failure
-from faas_toolkit.core.schema import json_size, require_clean_value
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import json_size, require_clean_value
 from faas_toolkit.core.upload import described
 
 MAX_ADDED_BYTES = 100_000

@@ -5,8 +5,8 @@ from dataclasses import replace
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import TooLarge
-from faas_toolkit.core.schema import MAX_JSON_BYTES, json_size
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import MAX_JSON_BYTES, json_size
 
 _SMALL_TEXT = 3_000
 """Characters; JSON needs up to six bytes for one."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import Field
 
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, FunctionError, Throttled, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.core.untrusted import printable, shortened
@@ -16,7 +17,7 @@ from faas_toolkit.net.retry_after import parse_retry_after
 from faas_toolkit.net.signing import sigv4
 from faas_toolkit.platforms.answer import data_of
 from faas_toolkit.platforms.payload import encode_payload
-from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
+from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult
 
 API_VERSION = "2015-03-31"
 _SHOWN_CHARS = 300

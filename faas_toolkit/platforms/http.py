@@ -6,13 +6,14 @@ import secrets
 
 import httpx
 
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.config import Auth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.platforms.answer import data_of, require_success
 from faas_toolkit.platforms.payload import encode_payload
-from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult, Now
+from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 

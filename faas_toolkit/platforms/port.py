@@ -1,6 +1,5 @@
 """What every platform does: sends one payload to one function, once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,7 +48,3 @@ class Platform(Protocol):
     def check(self, deadline: Deadline) -> str:
         """The cheapest sign of life, without running the function; a sentence, or raises a `Failure`."""
         ...
-
-
-type Now = Callable[[], float]
-"""Epoch seconds, for signatures."""

@@ -141,8 +141,9 @@ def listing(tools):
     return {tool["name"]: tool for tool in tools["tools"]}
 
 
-WRITES = {"knowledge_add", "knowledge_remove"}
-READS = {"crm_lookup", "knowledge_search", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
+TOOLS = {path.stem for path in (ROOT / "tools").glob("*.yaml")}
+READING = TOOLS - {"knowledge_add", "knowledge_remove"}
+"""What the default's role may use."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -382,7 +383,7 @@ def test_an_endpoint_without_clients_says_how_to_let_somebody_in(post):
 
 def test_an_endpoint_without_a_catalog_and_without_a_key_serves_the_default(official):
     tools, looked_up = official(["list"], ["call", "crm_lookup", {"query": "Wei"}], hook="bare", key="other")["done"]
-    assert set(listing(tools)) == READS
+    assert set(listing(tools)) == READING
     assert looked_up["structuredContent"]["source"] == "sample"
 
 
@@ -416,7 +417,7 @@ def test_a_catalog_reaches_the_endpoints_of_its_own_workspace_only(plugin, post,
     assert "only_here" in names("second")
     assert "only_here" not in names("first")
     leave("mcp-first", {**served, "functions": {"renamed": served["functions"]["garbage"]}})
-    assert {"renamed"} == names("first") - READS - WRITES
+    assert {"renamed"} == names("first") - TOOLS
 
     status, _, answer = post(LIST, hook="wrong")
     assert status == 503

@@ -1,9 +1,10 @@
 """Calls and attempts for the chains, without a host."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from faas_toolkit.core.call import ANONYMOUS, Call, Caller, Origin, Record, Workspace
+from faas_toolkit.core.call import ANONYMOUS, Call, Caller, Record, Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline, Deadlines
 from faas_toolkit.core.errors import Failure
@@ -11,7 +12,7 @@ from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.outbound import Attempt, Target
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
-from tests.fakes.host import FakeHost
+from tests.fakes.calls import make_call
 
 OPERATION = Operation(name="test.ask", tool="test_ask", grant=None, shape=Shape(()))
 
@@ -25,15 +26,16 @@ def a_call(
     caller: Caller = ANONYMOUS,
     app_id: str | None = "app-1",
 ) -> Call:
-    return Call(
+    made = make_call(
+        {},
         operation=OPERATION,
-        arguments={},
-        origin=Origin(workspace=Workspace(workspace, b"k" * 32), surface="workflow", user_id="u1", app_id=app_id),
-        deadlines=Deadlines.start(clock, first_content, total),
-        record=Record(request_id="r1", started=clock.monotonic()),
-        host=FakeHost(),
+        clock=clock,
         caller=caller,
+        origin_workspace=Workspace(workspace, b"k" * 32),
+        origin_app_id=app_id,
     )
+    record = Record(request_id="r1", started=clock.monotonic())
+    return replace(made, deadlines=Deadlines.start(clock, first_content, total), record=record)
 
 
 def an_attempt(call: Call, target: Target, send: Callable[[Deadline], Any], **more: Any) -> Attempt[Any]:

@@ -54,7 +54,7 @@ class End:
 
 
 class FakeFunctions:
-    """`core.operation.InvokeFunction` over plain Python functions: what one raises is its failure."""
+    """`core.chain.InvokeFunction` over plain Python functions: what one raises is its failure."""
 
     def __init__(self, **functions: Callable) -> None:
         self.functions = functions

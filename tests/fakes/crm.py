@@ -74,7 +74,7 @@ class Store:
         self.clock = clock or FakeClock()
         self.path = path
         self.database = Database(path=path, offload=InlineOffload())
-        self.source = EmbeddedCrm(database=self.database, clock=self.clock)
+        self.source = EmbeddedCrm(database=self.database, clock=self.clock, target=Target(id="crm:main"))
 
     def add(self, workspace="w1", drafts=ACME) -> None:
         self.database.write(lambda connection: store(connection, workspace, drafts))
@@ -138,9 +138,10 @@ class Lookups:
 
     def __init__(self, **sources) -> None:
         self.targets = []
-        self.capability = CrmCapability(
-            sources=sources, outbound=self._outbound, targets={name: Target(id=f"crm:{name}") for name in sources}
-        )
+        for name, source in sources.items():
+            if isinstance(source, FakeSource):
+                source.target = Target(id=f"crm:{name}")
+        self.capability = CrmCapability(sources=sources, outbound=self._outbound)
 
     def __call__(self, *, scope=EVERYTHING, workspace=None, **arguments) -> Answer:
         return self.capability(self.call(scope=scope, workspace=workspace, **arguments))

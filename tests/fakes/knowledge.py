@@ -44,7 +44,7 @@ class WordHost(FakeHost):
         self.down = False
         self.asked: list[tuple[str, int]] = []
 
-    def embed(self, texts, provider, model, *, purpose):
+    def embed(self, texts, provider, model, *, purpose, deadline):
         self.asked.append((purpose, len(texts)))
         if self.down:
             raise Unavailable("The model is down.")

@@ -1,6 +1,5 @@
-"""Model servers that misbehave exactly as a test says, and what is needed to ask them as the plugin does."""
+"""A pool of models as the plugin has it, over real servers."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -24,58 +23,8 @@ from faas_toolkit.net.http import HttpClient
 from faas_toolkit.pipeline.outbound import build_outbound
 from faas_toolkit.state.memory import MemoryCells
 from tests.fakes.calls import make_call
-from tests.fakes.servers import Exchange, Script
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 SCOPE = Scope(grants=frozenset(["model.use"]), sources={"models": ("*",)})
-
-
-def chunk(data: bytes) -> bytes:
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
-
-
-def event(document: object) -> bytes:
-    data = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
-    return chunk(f"data: {data}\n\n".encode())
-
-
-def words(text: str, *, finish: str | None = None, model: str = "served-model") -> bytes:
-    return event({"model": model, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
-
-
-def usage(prompt: int, completion: int) -> bytes:
-    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    return event({"model": "served-model", "choices": [], "usage": counts})
-
-
-END = event("[DONE]") + b"0\r\n\r\n"
-
-
-def says(*pieces: str, tokens: tuple[int, int] = (11, 7)) -> Script:
-    """A server that streams these pieces as OpenAI's does."""
-
-    def script(exchange: Exchange) -> None:
-        exchange.send(HEAD + b"".join(words(piece) for piece in pieces) + words("", finish="stop") + usage(*tokens) + END)
-
-    return script
-
-
-def plays(*parts: bytes, cut: bool = False, hold: float = 0.0) -> Script:
-    """A server that sends these bytes, waits so many seconds (or until the test ends), and cuts the connection or keeps it."""
-
-    def script(exchange: Exchange) -> bool:
-        for part in parts:
-            exchange.send(part)
-        exchange.closing.wait(hold)
-        return cut
-
-    return script
-
-
-def refuses(status: str, body: object = None, headers: str = "") -> Script:
-    more = f"\r\n{headers}" if headers else ""
-    content = json.dumps(body if body is not None else {"error": {"message": "no"}}).encode()
-    return lambda exchange: exchange.answer(content, status=status, headers=f"Content-Type: application/json{more}")
 
 
 @dataclass
@@ -133,7 +82,3 @@ class Models:
         limit = Limit()
         self.cells.apply(f"w1:{target}", limit)
         return limit
-
-
-def openai_at(port: int, name: str = "main", **more: object) -> dict:
-    return {"name": name, "kind": "openai", "url": f"http://127.0.0.1:{port}/v1", "model": "large", "timeout": 2, **more}

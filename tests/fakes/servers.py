@@ -66,9 +66,9 @@ class _Listener:
 
     def close(self) -> None:
         self._closing.set()
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
         for wire in (self._listening, *self._wires):
+            with contextlib.suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)  # a close alone would leave a thread that reads from it, and its answers
             with contextlib.suppress(OSError):
                 wire.close()
         self._thread.join(5)

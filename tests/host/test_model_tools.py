@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import openai_server
-from tests.fakes.models import END, HEAD, event, openai_at, plays, refuses, says, usage, words
+from tests.fakes.openai_server import END, HEAD, event, openai_at, plays, refuses, says, usage, words
 from tests.fakes.servers import serving
 from workbench.backwards import Refused
 from workbench.host import PluginHost

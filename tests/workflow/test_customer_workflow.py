@@ -24,7 +24,7 @@ QUESTION = "How likely is Vila Nova Saúde Ltda to leave, and which discount may
 
 @pytest.fixture(scope="module")
 def catalog(functions, models) -> dict:
-    """As the README says: the samples' functions, the README's roles and pool."""
+    """As the README says: the samples' catalog with the README's pool."""
     document = yaml.safe_load((SAMPLES / "catalog.yaml").read_text(encoding="utf-8"))
     (block,) = re.findall(r"```yaml\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     document |= yaml.safe_load(block)

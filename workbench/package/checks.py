@@ -75,7 +75,7 @@ WARNINGS: tuple[Rule, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Violation:
     """A problem, with the rule that found it."""
 
     rule: str
@@ -83,12 +83,12 @@ class Finding:
     problem: Problem
 
 
-def check(package: Package, *, private: bool = False) -> list[Finding]:
+def check(package: Package, *, private: bool = False) -> list[Violation]:
     """Everything that is wrong with a package, errors first."""
     return [*_found(FOR_ALL + (FOR_PRIVATE if private else FOR_PUBLIC), package, "error"), *_found(WARNINGS, package, "warning")]
 
 
-def _found(rules: Iterable[Rule], package: Package, severity: Literal["error", "warning"]) -> Iterator[Finding]:
+def _found(rules: Iterable[Rule], package: Package, severity: Literal["error", "warning"]) -> Iterator[Violation]:
     for rule in rules:
         for problem in rule(package):
-            yield Finding(rule.__name__, severity, problem)
+            yield Violation(rule.__name__, severity, problem)

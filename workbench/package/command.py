@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     broken = any(finding.severity == "error" for finding in findings)
     if not broken:
         with start.unpacked(target) as folder:
-            findings += [checks.Finding("starts", "error", problem) for problem in start.starts(folder)]
+            findings += [checks.Violation("starts", "error", problem) for problem in start.starts(folder)]
     return _report(console, target, package, findings)
 
 
@@ -64,16 +64,16 @@ def _catalog(path: Path) -> str:
         raise assembly.CannotBuild(f"There is no catalog in UTF-8 at {path}. functions/samples/catalog.yaml is one.") from error
 
 
-def _doubts(catalog: str) -> list[checks.Finding]:
+def _doubts(catalog: str) -> list[checks.Violation]:
     """What `catalog check` warns of, such as functions that no role may call."""
     doubtful = [finding for finding in catalog_file.findings(catalog) if finding.severity == "warning"]
     return [
-        checks.Finding("catalog", "warning", Problem(f"the catalog: {finding.path}", finding.message, finding.hint))
+        checks.Violation("catalog", "warning", Problem(f"the catalog: {finding.path}", finding.message, finding.hint))
         for finding in doubtful
     ]
 
 
-def _of_the_folder() -> list[checks.Finding]:
+def _of_the_folder() -> list[checks.Violation]:
     """What is wrong with `.difyignore`: it decides for Dify's own packer too."""
     problems = [
         Problem(name, "is neither packed nor left out.", f"Name it in .difyignore: /{name}") for name in packing.unnamed_entries()
@@ -82,10 +82,10 @@ def _of_the_folder() -> list[checks.Finding]:
         Problem(".difyignore", f"{pattern} would also drop an inner folder of that name.", f"Write /{pattern}")
         for pattern in packing.unanchored_patterns()
     ]
-    return [checks.Finding("difyignore_names_every_other_entry", "error", problem) for problem in problems]
+    return [checks.Violation("difyignore_names_every_other_entry", "error", problem) for problem in problems]
 
 
-def _report(console: Console, target: Path, package: Package, findings: list[checks.Finding]) -> int:
+def _report(console: Console, target: Path, package: Package, findings: list[checks.Violation]) -> int:
     for finding in findings:
         style = "red" if finding.severity == "error" else "yellow"
         console.print(f"[{style}]{finding.severity}[/] [dim]{finding.rule}[/] {escape(str(finding.problem))}")

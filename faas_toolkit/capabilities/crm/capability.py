@@ -1,30 +1,19 @@
 """Answers questions about customers from all sources that the caller may ask."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan, visible_sources
+from faas_toolkit.capabilities.crm.plan import FAMILY, Question, plan
 from faas_toolkit.capabilities.crm.port import CrmRecord, CrmSource, Found, Strength, cut
 from faas_toolkit.capabilities.crm.records import plain, within_budget
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
-from faas_toolkit.core.fan_out import ask_each
-from faas_toolkit.core.inventory import Entry, Finding
+from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.fan_out import Reply, ask_each, ask_source, none_answered
+from faas_toolkit.core.inventory import Entry, Finding, source_finding
+from faas_toolkit.core.naming import visible
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.outbound import Attempt, Outbound, Target
+from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.core.untrusted import printable
-
-_CHECK_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What one source answered."""
-
-    name: str
-    found: Found | None = None
-    failure: Failure | None = None
 
 
 class CrmCapability:
@@ -33,13 +22,11 @@ class CrmCapability:
     Args:
         sources: by the name that the catalog gives them.
         outbound: the outbound chain.
-        targets: what the chain knows of each source, ids are `crm:<name>`; None: the source passes a gate of its own.
     """
 
-    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound, targets: Mapping[str, Target | None]) -> None:
+    def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound) -> None:
         self._sources = sources
         self._outbound = outbound
-        self._targets = targets
 
     def __call__(self, call: Call) -> Answer:
         """The records of all sources, merged.
@@ -52,7 +39,7 @@ class CrmCapability:
         question = plan(call, tuple(self._sources))
         replies = ask_each(question.names, lambda name: self._ask(name, question))
         if all(reply.found is None for reply in replies):
-            raise _none_answered(replies)
+            raise none_answered(replies, "CRM source")
         return _answer(question, replies)
 
     def traits(self, call: Call) -> Traits:
@@ -72,7 +59,7 @@ class CrmCapability:
         """The sources of this scope."""
         if not scope.grants_operation("crm.read"):
             return
-        for name in visible_sources(scope, self._sources):
+        for name in visible(scope, FAMILY, self._sources):
             yield Entry(
                 family=FAMILY,
                 name=name,
@@ -84,44 +71,24 @@ class CrmCapability:
     def findings(self, call: Call) -> Iterator[Finding]:
         """How each source of the scope is doing."""
         if call.scope.grants_operation("crm.read"):
-            yield from ask_each(visible_sources(call.scope, self._sources), lambda name: self._finding(name, call))
+            yield from ask_each(visible(call.scope, FAMILY, self._sources), lambda name: self._finding(name, call))
 
-    def _ask(self, name: str, question: Question) -> _Reply:
-        source, target, lookup = self._sources[name], self._targets[name], question.lookup_of(name)
+    def _ask(self, name: str, question: Question) -> Reply[Found]:
+        source, lookup = self._sources[name], question.lookup_of(name)
 
         def send(deadline: Deadline) -> Found:
             return source.find(lookup, deadline)
 
-        try:
-            if target is None:
-                found = send(question.call.deadlines.first_content)
-            else:
-                found = self._outbound(Attempt(call=question.call, target=target, send=send))
-        except (InvalidInput, Cancelled):
-            raise
-        except Failure as failure:
-            return _Reply(name, failure=failure)
-        return _Reply(name, found=found)
+        return ask_source(name, send, call=question.call, target=source.target, outbound=self._outbound)
 
     def _finding(self, name: str, call: Call) -> Finding:
-        item = f"crm:{name}"
-        try:
-            said = self._sources[name].check(call.workspace, call.deadlines.first_content.earlier(_CHECK_SECONDS))
-        except Failure as failure:
-            repair = failure.hint or f"Check `crm.{name}`."
-            return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
-        return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
+        source = self._sources[name]
+        return source_finding(
+            f"{FAMILY}:{name}", lambda deadline: source.check(call.workspace, deadline), call=call, key=f"{FAMILY}.{name}"
+        )
 
 
-def _none_answered(replies: Sequence[_Reply]) -> Failure:
-    failures = [(reply.name, reply.failure) for reply in replies if reply.failure is not None]
-    if len(failures) == 1:
-        return failures[0][1]
-    said = " ".join(f"{name}: {failure.message}" for name, failure in failures)
-    return Unavailable(f"No CRM source answered. {said}", retryable=any(failure.retryable for _, failure in failures))
-
-
-def _answer(question: Question, replies: Sequence[_Reply]) -> Answer:
+def _answer(question: Question, replies: Sequence[Reply[Found]]) -> Answer:
     answered = {reply.name: reply.found for reply in replies if reply.found is not None}
     merged = _merged(answered, question)[: question.lookup.limit]
     records, too_large = within_budget([plain(record, answered[name].label or name) for name, record in merged])
@@ -159,7 +126,7 @@ def _is_ambiguous(answered: Mapping[str, Found]) -> bool:
     return sum(found.rivals for found in answered.values() if found.best == best) > 1
 
 
-def _down(replies: Sequence[_Reply]) -> Iterator[str]:
+def _down(replies: Sequence[Reply[Found]]) -> Iterator[str]:
     for reply in replies:
         if reply.failure is not None:
             yield f"The CRM source {reply.name!r} is missing in this answer: {reply.failure.message}"

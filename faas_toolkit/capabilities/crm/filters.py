@@ -1,21 +1,16 @@
 """Filters: conditions on documented fields with documented operators, checked before any source is asked."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Field, parse_id, visible_fields
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.filters import Operator, as_choices, conditions_on, require_few
 from faas_toolkit.core.untrusted import nearest, printable
 
-Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "empty"]
-OPERATORS: tuple[Operator, ...] = get_args(Operator)
-
 _ORDERED = frozenset({"money", "number", "date"})
-_MAX_CONDITIONS = 20
-_MAX_CHOICES = 100
 _MAX_CHARS = 500
 """Of one value; stores take no pattern of any length (SQLite: 50,000 bytes), and no field holds more to compare with."""
 _EXAMPLE = 'Example: {"stage": "won", "amount": {"gte": 10000}, "close_date": {"lt": "2026-12-31"}}.'
@@ -40,8 +35,7 @@ def parse_filters(
     """
     if not filters:
         return (), entities
-    if len(filters) > _MAX_CONDITIONS:
-        raise InvalidInput(f"filters takes at most {_MAX_CONDITIONS} fields, got {len(filters)}.")
+    require_few(filters)
     filters = {str(name): asked for name, asked in filters.items()}
     fitting = _entities_with(filters, entities, hidden)
     fields = {field.name: field for field in visible_fields(fitting[0], hidden)}
@@ -82,43 +76,21 @@ def _unknown_field(name: str, entities: tuple[Entity, ...], offered: list[str], 
     return f"{where} no field {printable(name)!r} to filter by; the fields are {', '.join(offered)}.{meant}"
 
 
-def _conditions(field: Field, asked: object) -> Iterable[Condition]:
-    if isinstance(asked, Mapping):
-        if not asked:
-            raise InvalidInput(f"The filter on {field.name} is empty.", hint=_EXAMPLE)
-        for operator, value in asked.items():
-            yield _condition(field, operator, value)
-    elif isinstance(asked, (list, tuple)):
-        yield _condition(field, "in", asked)
-    elif asked is None:
-        yield Condition(field.name, "empty", value=True)
-    else:
-        yield _condition(field, "eq", asked)
+def _conditions(field: Field, asked: object) -> Iterator[Condition]:
+    for operator, value in conditions_on(field.name, asked, _EXAMPLE):
+        yield _condition(field, operator, value)
 
 
-def _condition(field: Field, operator: object, value: object) -> Condition:
-    if operator not in OPERATORS:
-        close = nearest(str(operator), OPERATORS)
-        meant = f" Did you mean {close!r}?" if close else ""
-        raise InvalidInput(
-            f"There is no filter operator {printable(operator)!r}; the operators are {', '.join(OPERATORS)}.{meant}",
-            hint=_EXAMPLE,
-        )
+def _condition(field: Field, operator: Operator, value: object) -> Condition:
     if operator == "empty":
         return Condition(field.name, operator, _boolean(field, value))
     if operator == "in":
-        return Condition(field.name, operator, _choices(field, value))
+        return Condition(field.name, operator, tuple(_value(field, each) for each in as_choices(value)))
     if operator in ("gt", "gte", "lt", "lte") and field.type not in _ORDERED:
         raise InvalidInput(f"{field.name} has no order, so {operator} means nothing; use eq, ne, in, contains or empty.")
     if operator == "contains" and field.type in {*_ORDERED, "boolean"}:
         raise InvalidInput(f"{field.name} is no text, so contains means nothing; use eq, ne, in, gt, gte, lt, lte or empty.")
     return Condition(field.name, operator, _value(field, value))
-
-
-def _choices(field: Field, value: object) -> tuple[object, ...]:
-    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MAX_CHOICES:
-        raise InvalidInput(f'The filter {field.name} "in" takes a list of 1 to {_MAX_CHOICES} values.', hint=_EXAMPLE)
-    return tuple(_value(field, each) for each in value)
 
 
 def _value(field: Field, value: object) -> object:

@@ -10,8 +10,8 @@ from faas_toolkit.capabilities.crm.filters import Condition, parse_filters
 from faas_toolkit.capabilities.crm.port import Lookup
 from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.core.call import Call, Scope
-from faas_toolkit.core.errors import InvalidInput, NotFound
-from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.naming import chosen
 
 FAMILY = "crm"
 
@@ -45,7 +45,8 @@ def plan(call: Call, names: Sequence[str]) -> Question:
         NotFound: a source that does not exist or is not open to the caller.
     """
     arguments = call.arguments
-    chosen = _sources(call.scope, names, cast("tuple[str, ...]", arguments["sources"]))
+    asked_of = cast("tuple[str, ...]", arguments["sources"])
+    sources = chosen(call.scope, FAMILY, names, asked_of, what="CRM source", key="crm.sources")
     text = str(arguments["query"] or "")
     filters = cast("Mapping[str, object]", arguments["filters"] or {})
     if not text and not filters:
@@ -66,30 +67,8 @@ def plan(call: Call, names: Sequence[str]) -> Question:
     )
     cursor = arguments["cursor"]
     start = Position({}, {})
-    position = open_cursor(str(cursor), _identity(call, chosen), call.workspace.key) if cursor else start
-    return Question(call, chosen, lookup, position)
-
-
-def visible_sources(scope: Scope, names: Iterable[str]) -> tuple[str, ...]:
-    """The sources that this scope may know of."""
-    return tuple(name for name in names if scope.allows(FAMILY, name))
-
-
-def _sources(scope: Scope, names: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
-    """Unknown and forbidden names answer alike."""
-    visible = visible_sources(scope, names)
-    if not visible:
-        raise NotFound(
-            "No CRM source is open to you.", hint="An administrator names one in the catalog: roles.<role>.crm.sources."
-        )
-    for name in asked:
-        if name not in visible:
-            close = nearest(name, visible)
-            meant = f" Did you mean {close!r}?" if close else ""
-            raise NotFound(
-                f"There is no CRM source {printable(name)!r} that you may ask.{meant}", hint=f"You may ask: {', '.join(visible)}."
-            )
-    return tuple(name for name in visible if not asked or name in asked)
+    position = open_cursor(str(cursor), _identity(call, sources), call.workspace.key) if cursor else start
+    return Question(call, sources, lookup, position)
 
 
 def _identity(call: Call, names: Sequence[str]) -> object:

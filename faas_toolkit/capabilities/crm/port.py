@@ -15,6 +15,7 @@ from faas_toolkit.capabilities.crm.filters import Condition
 from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.outbound import Target
 
 
 class Strength(IntEnum):
@@ -132,6 +133,11 @@ class CrmSource(Protocol):
     @property
     def kind(self) -> str:
         """As the catalog names it, e.g. `embedded`."""
+        ...
+
+    @property
+    def target(self) -> Target | None:
+        """What the outbound chain is told of it; None: what it asks has a gate of its own, as a function has."""
         ...
 
     @property

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from faas_toolkit.capabilities.faas.config import HttpFunction, LambdaFunction
@@ -10,12 +9,13 @@ from faas_toolkit.capabilities.faas.json_schema import CompiledSchema
 from faas_toolkit.capabilities.faas.port import OpenPlatform
 from faas_toolkit.core.call import MAX_DEPTH, Answer, Call, Scope
 from faas_toolkit.core.canonical import digest
-from faas_toolkit.core.deadline import Deadlines
-from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, NotFound
-from faas_toolkit.core.inventory import Entry, Finding
+from faas_toolkit.core.deadline import Deadline, Deadlines
+from faas_toolkit.core.errors import BadResponse, Blocked, InvalidInput, NotFound
+from faas_toolkit.core.fan_out import ask_each
+from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
-from faas_toolkit.core.schema import nearest, printable
+from faas_toolkit.core.untrusted import nearest, printable
 from faas_toolkit.platforms.port import Invocation, InvocationResult, Platform
 
 FAMILY = "functions"
@@ -31,8 +31,6 @@ functions:
 
 _ACCEPTED = 202
 """A platform that was asked to wait may still only accept (OpenWhisk after 60 s, faas-platforms §1.11)."""
-_CHECKED_AT_ONCE = 8
-_CHECK_SECONDS = 3.0
 _REPEATABLE = {"none": 3, "idempotent": 3, "once": 1}
 """Attempts by effects; the outbound chain repeats nothing that may have had its effect."""
 _SPARE_SECONDS = 5.0
@@ -135,11 +133,7 @@ class FunctionCapability:
 
     def findings(self, call: Call) -> Iterator[Finding]:
         """Whether each function of the scope can be reached; nothing is run."""
-        functions = list(self._visible(call.scope))
-        if not functions:
-            return
-        with ThreadPoolExecutor(max_workers=min(_CHECKED_AT_ONCE, len(functions))) as checking:
-            yield from checking.map(lambda function: _finding(function, call), functions)
+        yield from ask_each(list(self._visible(call.scope)), lambda function: _finding(function, call))
 
     def _visible(self, scope: Scope) -> Iterator[_Function]:
         return (function for function in self._functions.values() if _allowed(function, scope))
@@ -217,15 +211,7 @@ def _with_time(call: Call, seconds: float) -> Call:
 
 
 def _finding(function: _Function, call: Call) -> Finding:
-    item = f"function:{function.name}"
-    try:
-        said = function.platform.check(call.deadlines.first_content.earlier(_CHECK_SECONDS))
-    except Failure as failure:
-        return Finding(
-            check="sources",
-            item=item,
-            status="failed",
-            text=failure.message,
-            repair=failure.hint or f"Check `functions.{function.name}`.",
-        )
-    return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
+    def check(deadline: Deadline) -> str:
+        return function.platform.check(deadline)  # made here, so that one that cannot be made is a line too
+
+    return source_finding(f"function:{function.name}", check, call=call, key=f"functions.{function.name}")

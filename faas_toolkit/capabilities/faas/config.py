@@ -1,6 +1,5 @@
 """One function of the catalog's section `functions`."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -62,8 +61,3 @@ class LambdaFunction(FunctionSection):
 
 
 type FunctionConfig = Annotated[HttpFunction | LambdaFunction, Field(discriminator="platform")]
-
-
-def functions_with_effects(functions: Mapping[str, HttpFunction | LambdaFunction]) -> frozenset[str]:
-    """The names of those that a role must be granted by their exact name."""
-    return frozenset(name for name, function in functions.items() if function.effects != "none")

@@ -7,8 +7,11 @@ from typing import Any
 from faas_toolkit.core.untrusted import printable
 
 _MOST_PROBLEMS = 8
-_NAMES_TO_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_DATA = frozenset({"enum", "const", "default", "examples"})
+
+HOLD_SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+"""Keywords whose keys are names that a schema stands behind, not keywords."""
+HOLD_DATA = frozenset({"enum", "const", "default", "examples"})
+"""Keywords behind which no schema stands, whatever it looks like."""
 
 
 def require_usable_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +129,7 @@ def _parts(schema: object) -> Iterator[Mapping[str, Any]]:
         elif isinstance(item, Mapping):
             yield item
             for keyword, inner in item.items():
-                if keyword in _NAMES_TO_SCHEMAS and isinstance(inner, Mapping):
+                if keyword in HOLD_SCHEMAS_BY_NAME and isinstance(inner, Mapping):
                     pending.extend(inner.values())
-                elif keyword not in _DATA:
+                elif keyword not in HOLD_DATA:
                     pending.append(inner)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.untrusted import nearest, printable, require_clean_text
+from faas_toolkit.core.untrusted import did_you_mean, printable, require_clean_text
 
 Kind = Literal["roles", "groups", "subjects"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -65,10 +65,10 @@ def parse_access(given: Mapping[str, object] | None) -> Access | None:
     for key, value in given.items():
         kind = next((kind for kind in KINDS if kind == key), None)
         if kind is None:
-            close = nearest(str(key), KINDS)
-            meant = f" Did you mean {close!r}?" if close else ""
+            meant = did_you_mean(key, KINDS)
             raise InvalidInput(
-                f"access takes roles, groups and subjects; {printable(key)!r} is none of them.{meant}", hint=_EXAMPLE
+                f"access takes roles, groups and subjects; {printable(key)!r} is none of them.{meant}",
+                hint=_EXAMPLE,
             )
         names |= {(kind, name) for name in _names(kind, value)}
     if not names:

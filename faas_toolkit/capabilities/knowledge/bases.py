@@ -1,11 +1,12 @@
-"""Which bases are meant: names are resolved within the caller's scope, and unknown and forbidden ones answer alike."""
+"""Which bases are meant, and which can be written to."""
 
 from collections.abc import Mapping, Sequence
 
 from faas_toolkit.capabilities.knowledge.port import KnowledgeSource, KnowledgeStore
+from faas_toolkit.core import naming
 from faas_toolkit.core.call import Scope
-from faas_toolkit.core.errors import InvalidInput, NotFound
-from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.untrusted import printable
 
 FAMILY = "knowledge"
 
@@ -26,7 +27,7 @@ class Bases:
 
     def visible(self, scope: Scope) -> tuple[str, ...]:
         """The names that this scope may know of, in the order of the catalog."""
-        return tuple(name for name in self._sources if scope.allows(FAMILY, name))
+        return naming.visible(scope, FAMILY, self._sources)
 
     def chosen(self, scope: Scope, asked: Sequence[str]) -> tuple[str, ...]:
         """The bases that are asked: all visible ones where none is named.
@@ -34,20 +35,7 @@ class Bases:
         Raises:
             NotFound: a name that does not exist or is not open to the caller, or nothing is.
         """
-        visible = self.visible(scope)
-        if not visible:
-            raise NotFound(
-                "No knowledge base is open to you.", hint="An administrator names one in the catalog: roles.<role>.knowledge."
-            )
-        for name in asked:
-            if name not in visible:
-                close = nearest(name, visible)
-                meant = f" Did you mean {close!r}?" if close else ""
-                raise NotFound(
-                    f"There is no knowledge base {printable(name)!r} that you may use.{meant}",
-                    hint=f"You may use: {', '.join(visible)}.",
-                )
-        return tuple(name for name in visible if not asked or name in asked)
+        return naming.chosen(scope, FAMILY, self._sources, asked, what="knowledge base", key="knowledge")
 
     def writable(self, scope: Scope, asked: str) -> tuple[str, KnowledgeStore]:
         """The base to write to: the one named, or the only one that can be written to.

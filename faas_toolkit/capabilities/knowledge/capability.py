@@ -1,7 +1,7 @@
 """Answers questions from all knowledge bases that the caller may ask."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from faas_toolkit.capabilities.knowledge.bases import FAMILY, Bases
@@ -10,15 +10,14 @@ from faas_toolkit.capabilities.knowledge.filters import Condition, parse_filters
 from faas_toolkit.capabilities.knowledge.port import Found, KnowledgeStore, Mode, Passage, Question
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
-from faas_toolkit.core.fan_out import ask_each
-from faas_toolkit.core.inventory import Entry, Finding
+from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.fan_out import Reply, ask_each, ask_source, none_answered
+from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.outbound import Attempt, Outbound
+from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.search.fusion import fuse
 
-_CHECK_SECONDS = 3.0
 _HEADER_CHARS = 100
 """Room for what stands above each passage in the text."""
 _NOTE_CHARS = 7
@@ -27,15 +26,6 @@ _SHORTEST_TEXT = 500
 """Room for passages that notices never take."""
 _SHORTEST_PIECE = 200
 """Characters of a cut passage below which it says too little to be worth its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What one base answered."""
-
-    name: str
-    found: Found | None = None
-    failure: Failure | None = None
 
 
 class KnowledgeSearch:
@@ -69,7 +59,7 @@ class KnowledgeSearch:
         )
         replies = ask_each(names, lambda name: self._ask(name, question))
         if all(reply.found is None for reply in replies):
-            raise _none_answered(replies)
+            raise none_answered(replies, "knowledge base")
         return _answer(question, replies, cast("int", arguments["max_chars"]))
 
     def traits(self, call: Call) -> Traits:
@@ -102,42 +92,22 @@ class KnowledgeSearch:
         if call.scope.grants_operation("knowledge.read"):
             yield from ask_each(self._bases.visible(call.scope), lambda name: self._finding(name, call))
 
-    def _ask(self, name: str, question: Question) -> _Reply:
+    def _ask(self, name: str, question: Question) -> Reply[Found]:
         source = self._bases[name]
 
         def send(deadline: Deadline) -> Found:
             return source.find(question, deadline)
 
-        try:
-            if source.target is None:
-                found = send(question.call.deadlines.first_content)
-            else:
-                found = self._outbound(Attempt(call=question.call, target=source.target, send=send))
-        except (InvalidInput, Cancelled):
-            raise
-        except Failure as failure:
-            return _Reply(name, failure=failure)
-        return _Reply(name, found=found)
+        return ask_source(name, send, call=question.call, target=source.target, outbound=self._outbound)
 
     def _finding(self, name: str, call: Call) -> Finding:
-        item = f"{FAMILY}:{name}"
-        try:
-            said = self._bases[name].check(call, call.deadlines.first_content.earlier(_CHECK_SECONDS))
-        except Failure as failure:
-            repair = failure.hint or f"Check `{FAMILY}.{name}`."
-            return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
-        return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
+        source = self._bases[name]
+        return source_finding(
+            f"{FAMILY}:{name}", lambda deadline: source.check(call, deadline), call=call, key=f"{FAMILY}.{name}"
+        )
 
 
-def _none_answered(replies: Sequence[_Reply]) -> Failure:
-    failures = [(reply.name, reply.failure) for reply in replies if reply.failure is not None]
-    if len(failures) == 1:
-        return failures[0][1]
-    said = " ".join(f"{name}: {failure.message}" for name, failure in failures)
-    return Unavailable(f"No knowledge base answered. {said}", retryable=any(failure.retryable for _, failure in failures))
-
-
-def _answer(question: Question, replies: Sequence[_Reply], max_chars: int) -> Answer:
+def _answer(question: Question, replies: Sequence[Reply[Found]], max_chars: int) -> Answer:
     answered = {reply.name: reply.found for reply in replies if reply.found is not None}
     if question.conditions:
         _require_known_somewhere(question.conditions, answered)

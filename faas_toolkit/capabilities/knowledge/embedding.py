@@ -9,13 +9,13 @@ import httpx
 
 from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, OpenAiEmbedding
 from faas_toolkit.core.call import Call
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.http import HttpClient
-from faas_toolkit.platforms.answer import require_success
-from faas_toolkit.platforms.port import Now
+from faas_toolkit.net.openai_failures import failure_of_status
 
 type Purpose = Literal["query", "document"]
 type Vectors = list[list[float]]
@@ -53,7 +53,7 @@ class DifyEmbedder:
 
         def send(deadline: Deadline) -> Vectors:
             deadline.require(f"The embedding model {self._config.model!r}", sent=False)
-            return call.host.embed(texts, self._config.provider, self._config.model, purpose=purpose)
+            return call.host.embed(texts, self._config.provider, self._config.model, purpose=purpose, deadline=deadline)
 
         vectors = self._outbound(Attempt(call=call, target=self._target, send=send))
         return _checked(vectors, texts, f"The embedding model {self._config.model!r}")
@@ -90,7 +90,8 @@ class OpenAiEmbedder:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **proof}
         request = httpx.Request("POST", f"{self._config.url.rstrip('/')}/embeddings", headers=headers, content=body)
         response = self._client.send(request, deadline, what=what, max_bytes=_MAX_ANSWER_BYTES, tls=self._config.tls)
-        require_success(response, what, f"{self._key}.auth", self._now())
+        if not response.is_success:
+            raise failure_of_status(response, what, self._key, self._now())
         try:
             items = sorted(response.json()["data"], key=lambda item: item["index"])
             vectors = [list(map(float, item["embedding"])) for item in items]

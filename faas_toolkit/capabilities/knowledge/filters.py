@@ -4,18 +4,13 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.untrusted import nearest, printable, require_clean_text
-
-Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "empty"]
-OPERATORS: tuple[Operator, ...] = get_args(Operator)
+from faas_toolkit.core.filters import Operator, as_choices, conditions_on, require_few
+from faas_toolkit.core.untrusted import did_you_mean, printable, require_clean_text
 
 type Scalar = str | float | bool
 
-_MOST_CONDITIONS = 20
-_MOST_CHOICES = 100
 _LARGEST = 10**15
 _EXAMPLE = 'Example: {"department": "support", "year": {"gte": 2025}, "tags": {"contains": "refund"}}.'
 
@@ -36,8 +31,7 @@ def parse_filters(filters: Mapping[str, object] | None) -> tuple[Condition, ...]
         InvalidInput: an unknown operator, or a value that the operator cannot use; the text names what is valid.
     """
     given = filters or {}
-    if len(given) > _MOST_CONDITIONS:
-        raise InvalidInput(f"filters takes at most {_MOST_CONDITIONS} fields, got {len(given)}.")
+    require_few(given)
     return tuple(condition for name, asked in given.items() for condition in _conditions(_field(name), asked))
 
 
@@ -49,43 +43,24 @@ def _field(name: object) -> str:
 
 
 def _conditions(field: str, asked: object) -> Iterator[Condition]:
-    if isinstance(asked, Mapping):
-        if not asked:
-            raise InvalidInput(f"The filter on {printable(field)} is empty.", hint=_EXAMPLE)
-        for operator, value in asked.items():
-            yield _condition(field, operator, value)
-    elif isinstance(asked, (list, tuple)):
-        yield _condition(field, "in", asked)
-    elif asked is None:
-        yield Condition(field, "empty", value=True)
-    else:
-        yield _condition(field, "eq", asked)
+    for operator, value in conditions_on(printable(field), asked, _EXAMPLE):
+        yield _condition(field, operator, value)
 
 
-def _condition(field: str, operator: object, value: object) -> Condition:
-    known = next((each for each in OPERATORS if each == operator), None)
+def _condition(field: str, operator: Operator, value: object) -> Condition:
     shown = printable(field)
-    if known is None:
-        close = nearest(str(operator), OPERATORS)
-        meant = f" Did you mean {close!r}?" if close else ""
-        raise InvalidInput(
-            f"There is no filter operator {printable(operator)!r}; the operators are {', '.join(OPERATORS)}.{meant}",
-            hint=_EXAMPLE,
-        )
-    if known == "empty":
+    if operator == "empty":
         if not isinstance(value, bool):
             raise InvalidInput(f'The filter {shown} "empty" must be true or false, got {printable(value)!r}.', hint=_EXAMPLE)
-        return Condition(field, known, value)
-    if known == "in":
-        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MOST_CHOICES:
-            raise InvalidInput(f'The filter {shown} "in" takes a list of 1 to {_MOST_CHOICES} values.', hint=_EXAMPLE)
-        return Condition(field, known, tuple(_scalar(shown, each) for each in value))
+        return Condition(field, operator, value)
+    if operator == "in":
+        return Condition(field, operator, tuple(_scalar(shown, each) for each in as_choices(value)))
     scalar = _scalar(shown, value)
-    if known == "contains" and not isinstance(scalar, str):
+    if operator == "contains" and not isinstance(scalar, str):
         scalar = json.dumps(int(scalar) if isinstance(scalar, float) and scalar.is_integer() else scalar)  # 20, true
-    if known in ("gt", "gte", "lt", "lte") and isinstance(scalar, bool):
-        raise InvalidInput(f"true and false have no order, so {known} means nothing on {shown}; use eq or ne.", hint=_EXAMPLE)
-    return Condition(field, known, scalar)
+    if operator in ("gt", "gte", "lt", "lte") and isinstance(scalar, bool):
+        raise InvalidInput(f"true and false have no order, so {operator} means nothing on {shown}; use eq or ne.", hint=_EXAMPLE)
+    return Condition(field, operator, scalar)
 
 
 def _scalar(shown: str, value: object) -> Scalar:
@@ -110,9 +85,8 @@ def require_known(conditions: Sequence[Condition], fields: Sequence[str]) -> Non
     """
     for condition in conditions:
         if condition.field.casefold() not in fields:
-            close = nearest(condition.field, fields)
-            meant = f" Did you mean {close!r}?" if close else ""
             there = ", ".join(fields) or "none, since you may read no document"
+            meant = did_you_mean(condition.field, fields)
             raise InvalidInput(
                 f"No document that you may read has the field {printable(condition.field)!r}; the fields are {there}.{meant}"
             )

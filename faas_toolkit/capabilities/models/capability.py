@@ -1,7 +1,6 @@
 """Answers questions with a pool of models; what a name means is resolved here, how a model is asked is a source's matter."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from faas_toolkit.capabilities.models.conversation import asked_by
@@ -10,11 +9,12 @@ from faas_toolkit.capabilities.models.order import ask_in_order
 from faas_toolkit.capabilities.models.port import Asked, CompileSchema, Deployment
 from faas_toolkit.capabilities.models.structured import answer_as_json
 from faas_toolkit.core.call import Answer, Call, Scope
-from faas_toolkit.core.errors import Failure, NotFound
-from faas_toolkit.core.inventory import Entry, Finding
+from faas_toolkit.core.errors import NotFound
+from faas_toolkit.core.fan_out import ask_each
+from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.schema import nearest, printable
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import nearest, printable
 
 FAMILY = "models"
 NEVER_KEPT = Traits(fresh_for=0)
@@ -28,9 +28,6 @@ models:
         - {name: main, kind: openai, url: "https://models.example/v1", model: chat-large, auth: {bearer: "${secret:main}"}}
         - {name: house, kind: dify, provider: langgenius/openai/openai, model: gpt-4o-mini}
 In a workflow, model_fallback needs no catalog: it takes two of Dify's models."""
-
-_CHECKED_AT_ONCE = 8
-_CHECK_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +93,7 @@ class ModelCapability:
     def findings(self, call: Call) -> Iterator[Finding]:
         """Whether each deployment of the scope can be reached; nothing is generated."""
         deployments = [each for pool in self._visible(call.scope) for each in pool.deployments]
-        if not deployments:
-            return
-        with ThreadPoolExecutor(max_workers=min(_CHECKED_AT_ONCE, len(deployments))) as checking:
-            yield from checking.map(lambda deployment: _finding(deployment, call), deployments)
+        yield from ask_each(deployments, lambda deployment: _finding(deployment, call))
 
     def _visible(self, scope: Scope) -> Iterator[Pool]:
         if scope.grants_operation("model.use"):
@@ -127,11 +121,5 @@ class ModelCapability:
 
 
 def _finding(deployment: Deployment, call: Call) -> Finding:
-    item = f"model:{deployment.name}"
-    try:
-        said = deployment.source.check(call.deadlines.first_content.earlier(_CHECK_SECONDS))
-    except Failure as failure:
-        pool = deployment.name.partition(".")[0]
-        repair = failure.hint or f"Check `models.pools.{pool}` in the catalog."
-        return Finding(check="sources", item=item, status="failed", text=failure.message, repair=repair)
-    return Finding(check="sources", item=item, status="ok", text=f"{said[:1].upper()}{said[1:]}.")
+    pool = deployment.name.partition(".")[0]
+    return source_finding(f"model:{deployment.name}", deployment.source.check, call=call, key=f"models.pools.{pool}")

@@ -6,7 +6,7 @@ from typing import cast, get_args
 from faas_toolkit.capabilities.models.port import Asked
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.host import Message, Speaker
-from faas_toolkit.core.schema import printable
+from faas_toolkit.core.untrusted import printable
 
 MAX_MESSAGES = 500
 EXAMPLE = '[{"role": "user", "content": "Hello"}]'

@@ -9,6 +9,7 @@ from typing import Any, cast
 from faas_toolkit.capabilities.models.port import Asked, Deployment, Report
 from faas_toolkit.capabilities.models.tokens import Expectation, estimate, estimate_messages
 from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, TooLarge
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
@@ -34,7 +35,7 @@ class Generation:
         now: epoch seconds, for prices.
     """
 
-    def __init__(self, *, outbound: Outbound, now: Callable[[], float]) -> None:
+    def __init__(self, *, outbound: Outbound, now: Now) -> None:
         self._outbound = outbound
         self._now = now
         self._expectations: dict[str, Expectation] = {}
@@ -69,9 +70,7 @@ class Generation:
 class _Run:
     """One attempt."""
 
-    def __init__(
-        self, deployment: Deployment, asked: Asked, call: Call, expectation: Expectation, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, deployment: Deployment, asked: Asked, call: Call, expectation: Expectation, now: Now) -> None:
         self._deployment = deployment
         self._asked = asked
         self._call = call

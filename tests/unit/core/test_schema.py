@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faas_toolkit.core.errors import Failure, InvalidInput, TooLarge
-from faas_toolkit.core.schema import MAX_JSON_BYTES, MAX_LIST_ITEMS, MAX_WHOLE_NUMBER, Parameter, Shape
+from faas_toolkit.core.schema import MAX_LIST_ITEMS, MAX_WHOLE_NUMBER, Parameter, Shape
 from faas_toolkit.core.untrusted import (
+    MAX_JSON_BYTES,
     json_size,
     nearest,
     parse_json,

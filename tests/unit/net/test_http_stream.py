@@ -10,7 +10,7 @@ from faas_toolkit.core.deadline import Deadline, Deadlines, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.http import HttpClient
-from tests.fakes.models import HEAD, chunk
+from tests.fakes.openai_server import HEAD, chunk
 from tests.fakes.servers import serving
 
 CLOCK = SystemClock()

@@ -11,6 +11,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.chain import InvokeFunction
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.untrusted import nearest, printable
 
 OPERATION = "crm.find"
@@ -35,6 +36,7 @@ class FunctionCrm:
     """
 
     kind = "function"
+    target: Target | None = None
     local = False
 
     def __init__(self, *, function: str, invoke: InvokeFunction, fresh_for: float) -> None:

@@ -9,6 +9,7 @@ from faas_toolkit.capabilities.knowledge.config import ExternalKnowledgeConfig
 from faas_toolkit.capabilities.knowledge.port import Found, Question
 from faas_toolkit.capabilities.knowledge.sources.retrieval import found_in, request_of
 from faas_toolkit.core.call import Call, Workspace
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Failure, Unavailable
 from faas_toolkit.core.outbound import Target
@@ -16,12 +17,12 @@ from faas_toolkit.core.untrusted import parse_json
 from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.platforms.answer import complaint_of, require_success
-from faas_toolkit.platforms.port import Now
 
 _MAX_ANSWER_BYTES = 1_000_000
 _WRONG_CREDENTIALS = (1001, 1002)
 _NO_SUCH_BASE = 2001
 """Codes of the API's errors (Dify's documentation of the External Knowledge API)."""
+_NOT_THERE = (404, 405, 410)
 
 
 class ExternalKnowledge:
@@ -89,9 +90,9 @@ class ExternalKnowledge:
                 retryable=False,
                 not_executed=True,
             )
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code in _NOT_THERE:
             raise Unavailable(
-                f"There is no External Knowledge API at the address of {self._what.lower()} (HTTP 404).",
+                f"There is no External Knowledge API at the address of {self._what.lower()} (HTTP {response.status_code}).",
                 hint=f"An administrator checks `{self._key}.url` in the catalog.",
                 retryable=False,
                 not_executed=True,

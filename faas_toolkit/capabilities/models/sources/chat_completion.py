@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from faas_toolkit.capabilities.models.port import Asked, Report
-from faas_toolkit.capabilities.models.sources.openai_failures import failure_of_error
 from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.net.openai_failures import failure_of_error
 
 
 def request_body(asked: Asked, model: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A function of the catalog as a model: OpenAI's chat contract with a whole answer (docs/functions.md)."""
+"""A function of the catalog as a model: OpenAI's chat contract with a whole answer (docs/serving.md)."""
 
 from collections.abc import Iterator, Mapping
 

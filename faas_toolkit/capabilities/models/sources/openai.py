@@ -1,7 +1,6 @@
 """A model behind an OpenAI-compatible server: `POST /chat/completions`, answered as server-sent events."""
 
-import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import httpx
@@ -9,12 +8,14 @@ import httpx
 from faas_toolkit.capabilities.models.config import OpenAiDeployment
 from faas_toolkit.capabilities.models.port import Asked, Report
 from faas_toolkit.capabilities.models.sources.chat_completion import parse_event, read_answer, request_body
-from faas_toolkit.capabilities.models.sources.openai_failures import failure_of_status
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, Unavailable
+from faas_toolkit.net.authorization import credentials
 from faas_toolkit.net.http import HttpClient, StreamedResponse
+from faas_toolkit.net.openai_failures import failure_of_status
 from faas_toolkit.net.sse import event_data
 
 MAX_BYTES = 20_000_000
@@ -41,7 +42,7 @@ class OpenAiModel:
         now: epoch seconds.
     """
 
-    def __init__(self, *, name: str, key: str, config: OpenAiDeployment, client: HttpClient, now: Callable[[], float]) -> None:
+    def __init__(self, *, name: str, key: str, config: OpenAiDeployment, client: HttpClient, now: Now) -> None:
         self._what = f"Model {name!r}"
         self._key = key
         self._config = config
@@ -53,7 +54,7 @@ class OpenAiModel:
             "Accept": "text/event-stream, application/json;q=0.9",
             "Accept-Encoding": "identity",  # a compressor would hold tokens back
             "User-Agent": "faas-toolkit",
-            **_proof(config),
+            **credentials(config.auth),
         }
 
     def generate(self, asked: Asked, call: Call, pace: StreamPace, report: Report) -> Iterator[str]:
@@ -110,17 +111,3 @@ def _refusal(response: StreamedResponse, pace: StreamPace) -> httpx.Response:
         return response.read()
     except Failure:
         return httpx.Response(response.status, headers=response.headers)
-
-
-def _proof(config: OpenAiDeployment) -> dict[str, str]:
-    auth = config.auth
-    if auth is None:
-        return {}
-    if auth.bearer is not None:
-        return {"Authorization": f"Bearer {auth.bearer.get_secret_value()}"}
-    if auth.header is not None:
-        return {auth.header.name: auth.header.value.get_secret_value()}
-    if auth.basic is not None:
-        pair = f"{auth.basic.username}:{auth.basic.password.get_secret_value()}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}

@@ -114,7 +114,7 @@ def test_unknown_and_forbidden_sources_answer_alike():
             lookups(query="ana", sources=name, scope=scope("main"))
         said.append(caught.value.as_text().replace(name, "…"))
     assert said[0] == said[1]
-    assert "You may ask: main." in said[0]
+    assert "You may use: main." in said[0]
 
 
 def test_only_sources_of_the_scope_are_asked():

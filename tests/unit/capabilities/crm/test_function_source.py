@@ -170,7 +170,6 @@ def test_its_answers_are_kept_as_long_as_the_function_allows_and_no_longer():
 
 def test_a_source_with_a_gate_of_its_own_passes_no_second_one():
     lookups = Lookups(partner=saying({"records": [PERSON]}))
-    lookups.capability._targets = {"partner": None}
     assert lookups(query="lena").variables["total"] == 1
     assert lookups.targets == []
 

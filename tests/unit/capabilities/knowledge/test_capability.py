@@ -130,7 +130,7 @@ def test_the_inventory_shows_what_the_scope_shows():
     assert [finding.item for finding in search.findings(call)] == ["knowledge:one"]
     search, call, _ = ask(capability=True, two=FakeBase(failure=Unavailable("It is down.")))
     (finding,) = search.findings(call)
-    assert (finding.status, finding.repair) == ("failed", "Check `knowledge.two`.")
+    assert (finding.status, finding.repair) == ("failed", "Check `knowledge.two` in the catalog.")
 
 
 def test_an_unknown_field_is_an_error_only_where_no_base_may_know_it():

@@ -154,6 +154,7 @@ def test_garbage_is_a_bad_response_that_teaches(body):
         ("404 Not Found", {"error_code": 2001, "error_msg": "no"}, Unavailable, False, "knowledge.partner.id"),
         ("401 Unauthorized", b"", Unavailable, False, "knowledge.partner.auth"),
         ("404 Not Found", b"<html>", Unavailable, False, "knowledge.partner.url"),
+        ("405 Method Not Allowed", b"", Unavailable, False, "knowledge.partner.url"),
         ("500 Server Error", {"message": "index is broken"}, Unavailable, True, "index is broken"),
         ("503 Unavailable", b"", Unavailable, True, "503"),
         ("429 Too Many", b"", Throttled, True, "too often"),

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faas_toolkit.capabilities.knowledge.filters import OPERATORS, Condition, parse_filters
+from faas_toolkit.capabilities.knowledge.filters import Condition, parse_filters
 from faas_toolkit.capabilities.knowledge.metadata import parse_metadata
 from faas_toolkit.core.errors import Failure, InvalidInput, TooLarge
+from faas_toolkit.core.filters import OPERATORS
 from faas_toolkit.search.analysis import fold
 from tests.fakes.knowledge import Family, texts
 

@@ -1,12 +1,15 @@
 """Hybrid search: found by meaning too, never lost when the model is down, and only by vectors of the model in force."""
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
 from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKnowledgeConfig, OpenAiEmbedding
 from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
 from tests.fakes.openai_server import serving
-from tests.fakes.servers import serving as page_serving
+from tests.fakes.servers import serving as serving_scripts
 
 
 @pytest.fixture
@@ -119,13 +122,19 @@ def test_a_call_that_is_short_of_time_leaves_the_rest_for_later(family):
     family.host.down = False
     embed = family.host.embed
 
-    def slow(texts, provider, model, *, purpose):
+    def slow(texts, provider, model, *, purpose, deadline):
         family.clock.sleep(30)  # of the 50 seconds that a call has
-        return embed(texts, provider, model, purpose=purpose)
+        return embed(texts, provider, model, purpose=purpose, deadline=deadline)
 
     family.host.embed = slow
     report = family.add("Text 0.").variables["report"]
     assert (report["vectors"], report["vectors_missing"]) == (2, 2)
+
+
+@contextmanager
+def refusing(status):
+    with serving_scripts(lambda exchange: exchange.answer(status=status)) as server:
+        yield SimpleNamespace(url=f"http://127.0.0.1:{server.port}/v1")
 
 
 def by_server(folder, server, key):
@@ -151,7 +160,16 @@ def test_any_server_of_openais_api_makes_vectors(tmp_path):
 def test_a_server_that_refuses_our_key_is_told_with_the_place_in_the_catalog(tmp_path):
     with serving([]) as server:
         family = by_server(tmp_path, server, "wrong-key")
-        assert "knowledge.notes.embedding.auth" in " ".join(family.add("Text.").notices)
+        assert "`knowledge.notes.embedding` in the catalog: `auth`" in " ".join(family.add("Text.").notices)
+    family.database.close()
+
+
+def test_a_server_that_makes_no_vectors_is_told_with_the_place_in_the_catalog(tmp_path):
+    with refusing("404 Not Found") as server:
+        family = by_server(tmp_path, server, "a-key-of-ours")
+        said = " ".join(family.add("Text.").notices)
+    assert "`knowledge.notes.embedding` in the catalog: `model`, and `url`" in said
+    assert "function" not in said
     family.database.close()
 
 
@@ -159,12 +177,12 @@ def test_vectors_of_a_text_that_was_replaced_meanwhile_are_not_kept(family):
     family.add("Money matters.")
     embed = family.host.embed
 
-    def while_another_replaces_it(texts, provider, model, *, purpose):
+    def while_another_replaces_it(texts, provider, model, *, purpose, deadline):
         family.host.embed = embed
         family.host.down = True
         family.add("Holiday plans.", document="notes:2")
         family.host.down = False
-        return embed(texts, provider, model, purpose=purpose)
+        return embed(texts, provider, model, purpose=purpose, deadline=deadline)
 
     family.host.embed = while_another_replaces_it
     family.add("Every automobile has a place.")
@@ -174,7 +192,7 @@ def test_vectors_of_a_text_that_was_replaced_meanwhile_are_not_kept(family):
 @pytest.mark.parametrize("number", ["1" * 400, "[" * 100_000, "null", "{}", '"a"', "[]", "1e300"])
 def test_a_server_that_answers_no_numbers_costs_the_vectors_and_not_the_document(tmp_path, number):
     body = f'{{"data": [{{"index": 0, "embedding": [0.5, {number}]}}]}}'.encode()
-    with page_serving(lambda exchange: exchange.answer(body, headers="Content-Type: application/json")) as server:
+    with serving_scripts(lambda exchange: exchange.answer(body, headers="Content-Type: application/json")) as server:
         url = f"http://127.0.0.1:{server.port}/v1"
         base = EmbeddedKnowledgeConfig(kind="embedded", embedding=OpenAiEmbedding(kind="openai", url=url, model="small"))
         family = Family(tmp_path, environment={"FAAS_TOOLKIT_NETWORK_ALLOW": url.removesuffix("/v1")}, notes=base)

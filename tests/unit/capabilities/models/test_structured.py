@@ -7,7 +7,8 @@ import pytest
 
 from faas_toolkit.core.call import Answer
 from faas_toolkit.core.errors import BadResponse, InvalidInput, TimeoutUnknown
-from tests.fakes.models import END, HEAD, Models, openai_at, plays, usage, words
+from tests.fakes.models import Models
+from tests.fakes.openai_server import END, HEAD, openai_at, plays, usage, words
 from tests.fakes.servers import serving
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}

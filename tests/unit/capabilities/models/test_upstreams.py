@@ -10,7 +10,8 @@ from faas_toolkit.capabilities.models.tokens import estimate, estimate_messages
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, Throttled, TimeoutUnknown, TooLarge, Unavailable
 from faas_toolkit.core.host import Message
 from faas_toolkit.core.stream import End, Stream
-from tests.fakes.models import END, HEAD, Models, chunk, event, openai_at, plays, refuses, says, usage, words
+from tests.fakes.models import Models
+from tests.fakes.openai_server import END, HEAD, chunk, event, openai_at, plays, refuses, says, usage, words
 from tests.fakes.servers import serving
 
 PROMPT = {"prompt": "How are you?"}

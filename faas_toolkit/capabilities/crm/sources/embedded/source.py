@@ -28,6 +28,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.outbound import Target
 from faas_toolkit.search.analysis import has_han
 from faas_toolkit.state.prepared import Prepared
 from faas_toolkit.state.sql import Database
@@ -70,12 +71,14 @@ class EmbeddedCrm:
     Args:
         database: of this process; `Unavailable` from it passes through.
         clock: tells the date around which the sample is made.
+        target: what the outbound chain is told of it; its id is `crm:<name>`.
     """
 
     kind = "embedded"
     fresh_for = 0.0
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(self, *, database: Database, clock: Clock, target: Target) -> None:
+        self.target: Target | None = target
         self._database = database
         self._clock = clock
         self.local = database.dialect == "sqlite"

@@ -28,7 +28,7 @@ from faas_toolkit.core.errors import (
     TooLarge,
     Unavailable,
 )
-from faas_toolkit.core.untrusted import printable
+from faas_toolkit.core.untrusted import shortened
 from faas_toolkit.net.retry_after import parse_retry_after
 
 _SHOWN_CHARS = 300
@@ -46,8 +46,8 @@ def failure_of_status(response: httpx.Response, what: str, key: str, now: float)
 
     Args:
         response: the answer, read.
-        what: names the deployment.
-        key: the catalog key of the deployment, e.g. `models.pools.chat.deployments.main`.
+        what: names the model.
+        key: the catalog key of its section, e.g. `models.pools.chat.deployments.main`.
         now: epoch seconds.
     """
     said, text = _complaint(response)
@@ -108,7 +108,7 @@ def _gave_up(told: _Told) -> Failure:
 def failure_of_error(error: object, what: str) -> Failure:
     """The failure for an `error` inside an answer that began as a good one."""
     said, text = _message(error), json.dumps(error, ensure_ascii=False, default=str).lower()
-    words = f" It says: {printable(said, _SHOWN_CHARS)}" if said else ""
+    words = f" It says: {shortened(said, _SHOWN_CHARS)}" if said else ""
     shown = f"{what} broke off with an error of its own.{words}"
     if any(word in text for word in _CONTEXT):
         return TooLarge(f"The prompt is larger than {what} takes.{words}", hint="Send less.")
@@ -134,7 +134,7 @@ def _complaint(response: httpx.Response) -> tuple[str, str]:
         said = _message(json.loads(text))
     except (ValueError, RecursionError):
         said = text
-    return "" if "Traceback" in said else printable(" ".join(said.split()), _SHOWN_CHARS), text.lower()
+    return "" if "Traceback" in said else shortened(said, _SHOWN_CHARS), text.lower()
 
 
 def _message(body: object) -> str:
