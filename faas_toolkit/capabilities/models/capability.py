@@ -1,7 +1,7 @@
 """Answers questions with a pool of models; what a name means is resolved here, how a model is asked is a source's matter."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.generation import Generation
@@ -69,11 +69,15 @@ class ModelCapability:
         wait = min(pool.max_wait, wished) if isinstance(wished, (int, float)) else pool.max_wait
         patience = call.deadlines.total.earlier(wait)
 
-        def ask(asked: Asked) -> Stream:
+        def ask(asked: Asked, call: Call = call) -> Stream:
             return ask_in_order(self._generation, pool.deployments, asked, call, patience)
 
         schema = call.arguments["json_schema"]
-        return answer_as_json(ask, asked, schema, self._compile_schema) if isinstance(schema, Mapping) else ask(asked)
+        if not isinstance(schema, Mapping):
+            return ask(asked)
+        total = call.deadlines.total  # the repair's first content is due when everything is: the first answer's came in time
+        later = replace(call, deadlines=replace(call.deadlines, first_content=total))
+        return answer_as_json(ask, lambda asked: ask(asked, later), asked, schema, self._compile_schema)
 
     def traits(self, call: Call) -> Traits:
         """Never kept."""

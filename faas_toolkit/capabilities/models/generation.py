@@ -81,7 +81,7 @@ class _Run:
         self._report = Report(model=deployment.model)
         self._texts: list[str] = []
         self._chars = 0
-        self._counted = False
+        self._started = self._counted = False
 
     def attempt(self, target: Target, send: Callable[[Deadline], Stream], max_wait: float) -> Attempt[Stream]:
         reserved = self._expectation.reserve(self._call.workspace.id, self._prompt, self._asked.max_tokens, target)
@@ -94,6 +94,7 @@ class _Run:
         )
 
     def start(self, first_content: Deadline) -> Stream:
+        self._started = True
         pace = StreamPace(first_content, self._call.deadlines)
         return Stream.primed(self._chunks(pace), usage=self._settled, answer=self._answer)
 
@@ -142,7 +143,12 @@ class _Run:
         return self._prompt, estimate("".join(self._texts)), True
 
     def _spent(self) -> Mapping[str, int]:
-        """What an answer without a word has used, where the deployment says so: a model may think and then say nothing."""
+        """What an answer without a word has used, where the deployment says so: a model may think and then say nothing.
+
+        Nothing at all where a gate further in let nobody through.
+        """
+        if not self._started:
+            return {"requests": 0, "tokens": 0}
         return {} if self._tokens()[2] else self._settled()
 
     def _settled(self) -> Mapping[str, int]:

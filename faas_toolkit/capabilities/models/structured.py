@@ -20,7 +20,11 @@ _SHOWN_PROBLEMS = 5
 
 
 def answer_as_json(
-    ask: Callable[[Asked], Stream], asked: Asked, schema: Mapping[str, object], compile_schema: CompileSchema
+    ask: Callable[[Asked], Stream],
+    ask_again: Callable[[Asked], Stream],
+    asked: Asked,
+    schema: Mapping[str, object],
+    compile_schema: CompileSchema,
 ) -> Answer:
     """The answer with `structured` set; where the first one does not fit, the model is told why and asked once more.
 
@@ -39,7 +43,7 @@ def answer_as_json(
         return _structured(first, value)
     said = Message("assistant", str(first.variables["answer"]))
     correction = Message("user", f"That does not fit the JSON Schema: {'; '.join(problems)}. Answer again, with the JSON only.")
-    second = _with_costs_of(first, read_whole(ask(replace(told, messages=(*told.messages, said, correction)))))
+    second = _with_costs_of(first, read_whole(ask_again(replace(told, messages=(*told.messages, said, correction)))))
     value, problems = _checked(second, fits)
     if problems:
         raise BadResponse(

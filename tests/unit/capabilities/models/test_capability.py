@@ -224,6 +224,15 @@ def test_models_are_forgotten_when_there_are_many():
     assert len(models.generation._expectations) <= 1_000
 
 
+def test_what_the_catalog_s_limit_refuses_is_not_counted_for_the_app():
+    models = models_with(
+        {"chat": {"deployments": [dify("small", limits=[{"requests": 1, "per": "60s"}])]}}, small=says("x"), large=says("y")
+    )
+    sources = [answer_of(fallback(models, requests_per_minute=10, max_wait=0)[0]).source for _ in range(2)]
+    assert sources == ["vendor/x/x/small", "vendor/x/x/large"]
+    assert models.booked("app:app:vendor/x/x/small:10/").used == {"requests": 1}
+
+
 def test_an_answer_is_presented_as_it_is_and_cut_with_a_word():
     assert present_answer({"answer": "fine"}, 100) == "fine"
     cut = present_answer({"answer": "x" * 10_000}, 8_000)

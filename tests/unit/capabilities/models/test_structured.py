@@ -56,6 +56,20 @@ def test_what_is_no_object_never_fits(answered, schema):
     assert "must be a JSON object. Answer again" in asked[1][-1]["content"]
 
 
+def test_a_first_answer_that_took_long_leaves_time_for_its_repair():
+    answers = iter(["not JSON", '{"n": 5}'])
+
+    def script(exchange):
+        exchange.send(HEAD + words(next(answers)))
+        exchange.closing.wait(0.4)
+        exchange.send(words("", finish="stop") + END)
+
+    with serving(script) as server:
+        models = Models({"chat": {"deployments": [openai_at(server.port)]}}, ports=[server.port])
+        call = models.call({"prompt": "Which number?", "json_schema": json.dumps(SCHEMA)}, first_content=0.3)
+        assert models.capability(call).variables["structured"] == {"n": 5}
+
+
 def test_an_answer_above_the_bound_of_json_is_repaired_too():
     answers = iter([["名" * 100_000] * 4, ['{"n": 5}']])
 
