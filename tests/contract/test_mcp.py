@@ -141,7 +141,16 @@ def listing(tools):
     return {tool["name"]: tool for tool in tools["tools"]}
 
 
-OPERATIONS = {"crm_lookup", "function_call", "model_generate", "model_fallback", "list_capabilities", "diagnose"}
+OPERATIONS = {
+    "crm_lookup",
+    "diagnose",
+    "function_call",
+    "knowledge_search",
+    "list_capabilities",
+    "model_fallback",
+    "model_generate",
+}
+"""What the shipped default grants."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -415,7 +424,7 @@ def test_a_catalog_reaches_the_endpoints_of_its_own_workspace_only(plugin, post,
     assert "only_here" in names("second")
     assert "only_here" not in names("first")
     leave("mcp-first", {**served, "functions": {"renamed": served["functions"]["garbage"]}})
-    assert {"renamed"} == names("first") - OPERATIONS
+    assert {"renamed"} == names("first") - OPERATIONS - {"knowledge_add", "knowledge_remove"}
 
     status, _, answer = post(LIST, hook="wrong")
     assert status == 503
