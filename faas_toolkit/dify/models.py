@@ -1,6 +1,7 @@
 """Language models that are set up in Dify, asked through the SDK's backwards calls (dify-runtime §4.3)."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -76,7 +77,7 @@ def _generated(piece: Any) -> Generated:  # noqa: ANN401 - the SDK's LLMResultCh
         finish_reason=delta.finish_reason or "",
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        price=float(usage.total_price),
+        price=price if math.isfinite(price := float(usage.total_price)) else None,
         currency=usage.currency,
     )
 

@@ -99,6 +99,13 @@ def test_pieces_come_with_what_they_say():
     assert (last.price, last.currency) == (0.5, "USD")
 
 
+@pytest.mark.parametrize("price", ["NaN", "Infinity"])
+def test_a_price_that_is_no_number_is_none(price):
+    usage = SimpleNamespace(prompt_tokens=3, completion_tokens=2, total_price=price, currency="USD")
+    (last,) = generate(Asking(a_chunk(None, finish="stop", usage=usage)))
+    assert last.price is None
+
+
 def test_a_reader_who_stops_ends_the_sdk_s_generator():
     models = Asking(a_chunk("a"), a_chunk("b"))
     pieces = generate(models)

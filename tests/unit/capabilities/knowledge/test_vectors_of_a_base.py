@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from faas_toolkit.capabilities.knowledge.config import DifyEmbedding, EmbeddedKnowledgeConfig, OpenAiEmbedding
+from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.net.config import Auth
 from tests.fakes.knowledge import OWN, WITH_VECTORS, Family, texts
 from tests.fakes.openai_server import serving
@@ -201,6 +202,24 @@ def test_a_server_that_answers_no_numbers_costs_the_vectors_and_not_the_document
     assert "vectors" in " ".join(answer.notices)
     assert texts(family.search("automobile")) == ["Every automobile has a place."]
     family.database.close()
+
+
+def test_a_document_that_the_model_refuses_keeps_no_other_one_from_its_vectors(family, monkeypatch):
+    family.host.down = True
+    family.add("Money matters.")
+    family.host.down = False
+    embed = family.host.embed
+
+    def refusing(texts, provider, model, **more):
+        if any("poison" in text for text in texts):
+            raise InvalidInput("This text is refused.")
+        return embed(texts, provider, model, **more)
+
+    monkeypatch.setattr(family.host, "embed", refusing)
+    answer = family.add("A poison of a text.")
+    assert answer.variables["report"]["vectors_missing"] == 1
+    assert "This text is refused." in " ".join(answer.notices)
+    assert texts(family.search("refund", top_k=1)) == ["Money matters."]
 
 
 def test_a_model_of_dify_s_that_answers_no_numbers_costs_the_vectors_and_not_the_document(family, monkeypatch):

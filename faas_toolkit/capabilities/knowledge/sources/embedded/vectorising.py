@@ -30,7 +30,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     passage_number,
 )
 from faas_toolkit.core.call import Call
-from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.errors import Cancelled, Failure, Throttled, TimeoutUnknown, Unavailable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.search.vectors import pack
 from faas_toolkit.state.sql import Database
@@ -38,6 +38,7 @@ from faas_toolkit.state.sql import Database
 _SPARE_SECONDS = 8.0
 """Left for the answer when the time for vectors is over."""
 _MOST_TEXT_CHARS = 8_000
+_NO_DOCUMENT_IS_ABOVE = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +68,27 @@ def has_vectors(connection: Connection, area: int, model: str, reader: Reader) -
 
 
 def embed_missing(database: Database, offload: Offload, area: int, embedder: Embedder, call: Call) -> Embedded:
-    """Makes vectors until none is missing, the model fails, or the call's time is short.
+    """Makes vectors until none is missing, the model is away, or the call's time is short.
 
-    Whoever adds a document goes on with all documents that lack vectors, and is told only of those they may read.
+    Whoever adds a document goes on with all documents that lack vectors, and is told only of those they may read. One that the
+    model refuses does not keep the older ones from theirs.
     """
     reader = reader_of(call.scope)
-    made, problem = 0, ""
-    while not problem and call.deadlines.first_content.remaining() > _SPARE_SECONDS:
-        todo = database.read(lambda connection: _next(connection, area, embedder.model, reader))
+    made, problem, below = 0, "", _NO_DOCUMENT_IS_ABOVE
+    while call.deadlines.first_content.remaining() > _SPARE_SECONDS:
+        todo = database.read(partial(_next, area=area, model=embedder.model, reader=reader, below=below))
         if todo is None:
             break
         try:
             vectors = [vector for batch in batched(todo.texts, MAX_BATCH) for vector in embedder(batch, call, "document")]
             packed = offload.run("search", partial(pack, vectors))
-        except Failure as failure:
+        except (Unavailable, Throttled, TimeoutUnknown, Cancelled) as failure:
             problem = failure.as_text()
+            break
+        except Failure as failure:
+            problem, below = failure.as_text(), todo.document
         except ValueError:
+            below = todo.document
             problem = f"The embedding model {embedder.model!r} answered vectors of unlike lengths, or no numbers."
         else:
             _keep(database, call.workspace.id, area, todo, embedder.model, packed)
@@ -96,9 +102,10 @@ def _lacks_vectors(area: int, model: str) -> ColumnElement[bool]:
     return and_(DOCUMENTS.c.area == area, not_(mine))
 
 
-def _next(connection: Connection, area: int, model: str, reader: Reader) -> _Todo | None:
-    """The newest document without vectors, and what of its passages is turned into them."""
+def _next(connection: Connection, area: int, model: str, reader: Reader, below: int) -> _Todo | None:
+    """The newest document below that number without vectors, and what of its passages is turned into them."""
     lacking = select(DOCUMENTS.c.number, DOCUMENTS.c.title, DOCUMENTS.c.digest).where(_lacks_vectors(area, model))
+    lacking = lacking.where(DOCUMENTS.c.number < below)
     document = connection.execute(lacking.order_by(DOCUMENTS.c.number.desc()).limit(1)).first()
     if document is None:
         return None
