@@ -88,6 +88,7 @@ class Families:
             outbound=process.outbound,
             client=self.client,
             invoke=self.functions.invoke,
+            kept_for=lambda function: self._catalog.functions[function].cache,
         )
 
     @cached_property

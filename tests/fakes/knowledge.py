@@ -69,6 +69,7 @@ class Family:
             outbound=self._outbound,
             client=HttpClient(guard=EgressGuard(environment=environment or {})),
             invoke=invoke,
+            kept_for=lambda function: 0.0,
         )
 
     def search(self, query: str, *, who: Scope | None = None, workspace="w1", **arguments) -> Answer:

@@ -34,6 +34,7 @@ class Knowledge:
         configured: the catalog's section.
         source_class: the class that serves a kind of base.
         embedder_class: the class that serves a kind of embedding model.
+        kept_for: seconds that a function's answers may be kept.
     """
 
     configured: Mapping[str, EmbeddedKnowledgeConfig | ExternalKnowledgeConfig | FunctionKnowledgeConfig]
@@ -45,6 +46,7 @@ class Knowledge:
     outbound: Outbound
     client: HttpClient
     invoke: InvokeFunction
+    kept_for: Callable[[str], float]
 
     @cached_property
     def bases(self) -> Bases:
@@ -78,7 +80,8 @@ class Knowledge:
             case ExternalKnowledgeConfig():
                 source = make(name=name, config=config, client=self.client, now=self.clock.epoch)
             case FunctionKnowledgeConfig():
-                source = make(name=name, config=config, invoke=self.invoke)
+                fresh_for = self.kept_for(config.function)
+                source = make(name=name, config=config, invoke=self.invoke, fresh_for=fresh_for)
         return source
 
     def _embedder(self, base: str, config: DifyEmbedding | OpenAiEmbedding) -> Embedder:

@@ -63,15 +63,16 @@ class KnowledgeSearch:
         return _answer(question, replies, cast("int", arguments["max_chars"]))
 
     def traits(self, call: Call) -> Traits:
-        """A read, kept while no asked base counts a change; where one has no counter or cannot tell, it is not kept."""
+        """A read, kept while no asked base counts a change, and as long as each one without a counter allows."""
         try:
             names = self._bases.chosen(call.scope, cast("tuple[str, ...]", call.arguments["bases"]))
             versions = {name: self._bases[name].version(call.workspace) for name in names}
         except Failure:  # the call itself will say it, in full
             return Traits()
-        if None in versions.values():
-            return Traits()
-        return Traits(version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())))
+        return Traits(
+            version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())),
+            fresh_for=min((self._bases[name].fresh_for for name in names if versions[name] is None), default=None),
+        )
 
     def entries(self, scope: Scope) -> Iterator[Entry]:
         """The bases of this scope."""

@@ -83,6 +83,11 @@ class KnowledgeSource(Protocol):
         """What the outbound chain knows of it; None where it asks something that has a target of its own."""
         ...
 
+    @property
+    def fresh_for(self) -> float:
+        """Seconds that an answer may be kept where there is no change counter; 0: not at all."""
+        ...
+
     def find(self, question: Question, deadline: Deadline) -> Found:
         """The passages that answer best, none that the reader may not see; raises a `Failure`."""
         ...

@@ -16,12 +16,14 @@ class FunctionKnowledge:
         name: the base's name in the catalog.
         config: its section.
         invoke: calls a function of the catalog.
+        fresh_for: seconds that its answers may be kept, as the function's section says.
     """
 
     kind = "function"
     target: Target | None = None
 
-    def __init__(self, *, name: str, config: FunctionKnowledgeConfig, invoke: InvokeFunction) -> None:
+    def __init__(self, *, name: str, config: FunctionKnowledgeConfig, invoke: InvokeFunction, fresh_for: float) -> None:
+        self.fresh_for = fresh_for
         self._name = name
         self._config = config
         self._invoke = invoke

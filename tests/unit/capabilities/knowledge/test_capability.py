@@ -22,7 +22,8 @@ class FakeBase:
 
     kind = "fake"
 
-    def __init__(self, *contents, failure=None, version=None, gated=True, **found) -> None:
+    def __init__(self, *contents, failure=None, version=None, gated=True, fresh_for=0.0, **found) -> None:
+        self.fresh_for = fresh_for
         passages = [
             Passage(document=f"d:{text[:8]}", position=1, title="Title", content=text, score=1 / (1 + place))
             for place, text in enumerate(contents)
@@ -114,12 +115,15 @@ def test_a_base_without_a_target_of_its_own_is_asked_directly():
     assert targets == ["knowledge:fake"]
 
 
-def test_an_answer_is_kept_only_where_every_base_counts_its_changes():
+def test_an_answer_is_kept_as_long_as_each_base_counts_its_changes_or_allows():
     search, call, _ = ask(capability=True, one=FakeBase(version="1"), two=FakeBase(version="2"))
     assert search.traits(call).version == "one=1 two=2"
     assert search.traits(call).cacheable
     search, call, _ = ask(capability=True, one=FakeBase(version="1"), two=FakeBase())
     assert not search.traits(call).cacheable
+    bases = {"one": FakeBase(version="1"), "two": FakeBase(fresh_for=60), "three": FakeBase(fresh_for=20)}
+    search, call, _ = ask(capability=True, **bases)
+    assert (search.traits(call).cacheable, search.traits(call).fresh_for) == (True, 20)
     search, call, _ = ask(capability=True, one=FakeBase(version="1"), given={"bases": "nowhere"})
     assert not search.traits(call).cacheable
 

@@ -52,6 +52,7 @@ class EmbeddedKnowledge:
     """
 
     kind = "embedded"
+    fresh_for = 0.0
 
     def __init__(
         self,
