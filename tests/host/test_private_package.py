@@ -31,9 +31,7 @@ def addresses():
 def catalog(addresses):
     """The catalog of the samples, one function with effects, and one that a role may not call."""
     document = yaml.safe_load((SAMPLES / "catalog.yaml").read_text(encoding="utf-8"))
-    for family in ("crm", "knowledge", "models"):  # functions that serve them are tools, too; two that are called are enough here
-        del document[family]
-    functions = document["functions"] = {name: document["functions"][name] for name in ("churn_score", "exchange_rates")}
+    functions = document["functions"]
     for name in ("churn_score", "exchange_rates"):
         functions[name]["target"]["url"] = addresses[name]
     functions["churn_score"]["auth"] = {"bearer": "${secret:score}"}
