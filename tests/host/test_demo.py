@@ -76,7 +76,7 @@ def test_the_busy_run_shows_the_limiter_at_work(demo):
     busy = shown.partition("Busy run ─")[2]
     answered, refused = (int(number) for number in re.search(r"(\d+) answered, (\d+) refused", busy).groups())
     assert answered + refused == 40
-    assert 20 <= answered <= 35  # 5 a second for 5 seconds, and a little where the machine is slow
+    assert 20 <= answered < 40  # 5 a second for 5 seconds, and more where the machine is so slow that the callers come later
     assert len(re.findall(r"\d\.\d s +█+ \d+ answered", busy)) >= 5
     assert re.search(r"refused +░+ \d+ told to come again within \d+ s", busy)
 

@@ -606,4 +606,5 @@ class TestTwoHundredGreenlets:
 
         gevent.joinall([gevent.spawn(ask) for _ in range(200)], raise_error=True)
         assert len(starts) == 200
-        assert self.most_in_any(starts, 1.0) <= 50
+        # A start is written down when its greenlet runs, which on a busy machine is some milliseconds after its place.
+        assert self.most_in_any(starts, 0.9) <= 50
