@@ -127,7 +127,7 @@ def post(front):
         except urllib.error.HTTPError as answer:
             status, said, content = answer.code, dict(answer.headers), answer.read()
         assert b"Traceback" not in content
-        assert b"/work/" not in content
+        assert f"{ROOT}/".encode() not in content
         return status, said, json.loads(content) if content else None
 
     return send
