@@ -45,6 +45,11 @@ def shortened(value: object, limit: int) -> str:
     return shown if len(text) <= limit else shown[:limit].rstrip(_OF_WORDS).rstrip(_OF_NUMBERS) + " …"
 
 
+def whole_characters(text: str) -> str:
+    """The text with the halves of a character (surrogates) joined where both are there; a lone one becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _represented(value: object) -> str:
     try:
         return reprlib.repr(value)  # bounded in depth and width

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from faas_toolkit.core.untrusted import whole_characters
+
 MAX_BODY_BYTES = 1_000_000
 """Arguments are at most 1 MB (tools.md §4); Dify's daemon cuts bodies at 10 MiB without a word."""
 MAX_ANSWER_BYTES = 2_000_000
@@ -61,7 +63,7 @@ def json_response(status: int, document: object, headers: Mapping[str, str] | No
 def to_json(document: object) -> bytes:
     """Compact UTF-8 JSON; half characters (lone surrogates) become U+FFFD, which every reader takes."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    return whole_characters(text).encode()
 
 
 def answer_preflight() -> HttpResponse:

@@ -14,6 +14,7 @@ from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import BadResponse, Blocked, Failure, InvalidInput, TooLarge
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.core.untrusted import whole_characters
 
 MAX_ANSWER_CHARS = 1_000_000
 """One variable holds 1 MB (tools.md §4)."""
@@ -199,6 +200,6 @@ def _whole_characters(pieces: Iterator[str]) -> Iterator[str]:
             yield text
             continue
         half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        yield text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        yield whole_characters(text[: len(text) - len(half)])
     if half:
         yield "\ufffd"
