@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.generation import Generation
-from faas_toolkit.capabilities.models.order import ask_in_order
+from faas_toolkit.capabilities.models.order import ask_in_order, patience_of
 from faas_toolkit.capabilities.models.port import Asked, CompileSchema, Deployment
 from faas_toolkit.capabilities.models.structured import answer_as_json
 from faas_toolkit.core.call import Answer, Call, Scope
@@ -65,9 +65,7 @@ class ModelCapability:
         """
         pool = self._resolve(call.arguments["pool"], call.scope)
         asked = asked_by(call.arguments)
-        wished = call.arguments["max_wait"]
-        wait = min(pool.max_wait, wished) if isinstance(wished, (int, float)) else pool.max_wait
-        patience = call.deadlines.total.earlier(wait)
+        patience = patience_of(call, pool.max_wait)
 
         def ask(asked: Asked, call: Call = call) -> Stream:
             return ask_in_order(self._generation, pool.deployments, asked, call, patience)

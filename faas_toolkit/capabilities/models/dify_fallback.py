@@ -6,7 +6,7 @@ from dataclasses import replace
 from faas_toolkit.capabilities.models.capability import NEVER_KEPT
 from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.generation import Generation
-from faas_toolkit.capabilities.models.order import ask_in_order
+from faas_toolkit.capabilities.models.order import ask_in_order, patience_of
 from faas_toolkit.capabilities.models.port import Deployment
 from faas_toolkit.capabilities.models.sources.dify import DifyModel
 from faas_toolkit.core.call import Call
@@ -39,9 +39,7 @@ class DifyFallback:
         """The answer of the first of both that begins to answer; raises what they came to otherwise."""
         arguments = call.arguments
         deployments = [self._deployment(arguments[name], call) for name in ("model", "fallback_model")]
-        wished = arguments["max_wait"]
-        patience = call.deadlines.total.earlier(min(_MAX_WAIT, wished) if isinstance(wished, (int, float)) else _MAX_WAIT)
-        return ask_in_order(self._generation, deployments, asked_by(arguments), call, patience)
+        return ask_in_order(self._generation, deployments, asked_by(arguments), call, patience_of(call, _MAX_WAIT))
 
     def traits(self, call: Call) -> Traits:
         """Never kept."""

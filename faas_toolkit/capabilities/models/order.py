@@ -26,6 +26,12 @@ one has found wrong (`invalid_input`), or what one has refused on purpose (`bloc
 """
 
 
+def patience_of(call: Call, longest: float) -> Deadline:
+    """Until when this call waits for limits: as long as it wishes (`max_wait`), at most `longest` seconds."""
+    wished = call.arguments["max_wait"]
+    return call.deadlines.total.earlier(min(longest, wished) if isinstance(wished, (int, float)) else longest)
+
+
 def ask_in_order(
     generation: Generation, deployments: Sequence[Deployment], asked: Asked, call: Call, patience: Deadline
 ) -> Stream:
