@@ -48,7 +48,7 @@ def conditions_on(field: str, asked: object, example: str) -> Iterator[tuple[Ope
 
 
 def as_choices(value: object) -> Sequence[object]:
-    """The values of an `in` that was let through; any other value as the only one."""
+    """The values of a list, e.g. of an `in` that was let through; any other value as the only one."""
     return value if isinstance(value, (list, tuple)) else (value,)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from faas_toolkit.capabilities.knowledge.filters import Condition
 from faas_toolkit.capabilities.knowledge.port import Found, Passage, Question
 from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.core.filters import as_choices
 from faas_toolkit.core.untrusted import printable
 
 _TEXT_OPERATORS = {"eq": "is", "ne": "is not", "gt": "after", "gte": "after", "lt": "before", "lte": "before"}
@@ -75,8 +76,7 @@ def _plain(condition: Condition) -> dict[str, object]:
     if condition.operator == "empty":
         return {"name": name, "comparison_operator": "empty" if value else "not empty", "value": None}
     if condition.operator == "in":
-        listed = value if isinstance(value, tuple) else (value,)
-        return {"name": name, "comparison_operator": "in", "value": [_written(each) for each in listed]}
+        return {"name": name, "comparison_operator": "in", "value": [_written(each) for each in as_choices(value)]}
     if condition.operator == "contains":
         return {"name": name, "comparison_operator": "contains", "value": str(value)}
     operators = _NUMBER_OPERATORS if isinstance(value, float) else _TEXT_OPERATORS

@@ -28,6 +28,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     passage_number,
 )
 from faas_toolkit.core.errors import NotFound
+from faas_toolkit.core.filters import as_choices
 
 _MOST_NAMED = 5
 
@@ -114,27 +115,22 @@ def _twin(connection: Connection, place: Place, draft: DocumentDraft, reader: Re
 
 
 def _amend(connection: Connection, place: Place, twin: Row[tuple[object, ...]], draft: DocumentDraft) -> Status:
-    changed = False
-    if draft.metadata is not None and _written(draft.metadata) != twin.metadata:
+    changed: dict[str, object] = {}
+    if draft.metadata is not None and (written := _written(draft.metadata)) != twin.metadata:
         connection.execute(delete(VALUES).where(VALUES.c.area == place.area, VALUES.c.document == twin.number))
         _insert_values(connection, place, twin.number, {**_built_in(twin), **draft.metadata})
-        changed = True
+        changed["metadata"] = written
     if draft.access is not None:
         mine = (ACCESS.c.area == place.area, ACCESS.c.document == twin.number)
         listed = connection.execute(select(ACCESS.c.kind, ACCESS.c.name).where(*mine))
         if draft.access.names != {(row.kind, row.name) for row in listed}:
             connection.execute(delete(ACCESS).where(*mine))
             _insert_access(connection, place, twin.number, draft.access)
-            changed = True
+            changed["restricted"] = draft.access.restricted
     if not changed:
         return "unchanged"
-    values: dict[str, object] = {}
-    if draft.metadata is not None:
-        values["metadata"] = _written(draft.metadata)
-    if draft.access is not None:
-        values["restricted"] = draft.access.restricted
     here = (DOCUMENTS.c.area == place.area, DOCUMENTS.c.number == twin.number)
-    connection.execute(update(DOCUMENTS).where(*here).values(values))
+    connection.execute(update(DOCUMENTS).where(*here).values(changed))
     return "updated"
 
 
@@ -196,7 +192,7 @@ def _flat(values: Mapping[str, object]) -> Iterator[tuple[str, int, object]]:
     places: dict[str, int] = {}
     for name, value in values.items():
         folded = name.casefold()[:100]
-        for each in value if isinstance(value, (list, tuple)) else (value,):
+        for each in as_choices(value):
             places[folded] = places.get(folded, -1) + 1  # two names may differ only in case
             yield folded, places[folded], each
 
