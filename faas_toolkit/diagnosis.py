@@ -10,6 +10,7 @@ from faas_toolkit.wiring import VERSION, Process
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
+    from faas_toolkit.stores import Stores
 
 
 def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         )
 
 
-def storage_findings(process: Process) -> Iterator[Finding]:
+def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
     """Where data is kept, whether it lasts, and whether the store answers."""
     directory = process.data_directory
     yield Finding(
@@ -43,12 +44,12 @@ def storage_findings(process: Process) -> Iterator[Finding]:
         repair=directory.remedy,
     )
     try:
-        process.database.check()
+        stores.database.check()
     except Failure as failure:
         yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
     else:
         yield Finding(
-            check="storage", item="database", status="ok", text=f"The {process.database.dialect} store answers and is whole."
+            check="storage", item="database", status="ok", text=f"The {stores.database.dialect} store answers and is whole."
         )
 
 

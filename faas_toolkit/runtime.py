@@ -16,6 +16,7 @@ from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
+from faas_toolkit.stores import StoreSettings
 from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Runtime:
         self.loaded = loaded
         self.broken = broken
         self.stands_in = stands_in
-        self._families = Families(process, loaded.catalog)
+        self._stores = process.lease_stores(
+            StoreSettings(database_url=settings.database_url, redis_url=settings.redis_url, allow=loaded.catalog.network.allow)
+        )
+        self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
 
@@ -123,6 +127,7 @@ class Runtime:
         self._families.close()
         if "_log" in self.__dict__:
             self._log.close()
+        self._process.return_stores(self._stores)
 
     @cached_property
     def redact(self) -> SecretRedactor:
@@ -141,13 +146,13 @@ class Runtime:
         from faas_toolkit.pipeline.review import Review
         from faas_toolkit.pipeline.validation import Validation
 
-        catalog, process = self.loaded.catalog, self._process
+        catalog, process, stores = self.loaded.catalog, self._process, self._stores
         invoke = self._families.functions.invoke
         return (
             self._audit,
             Validation(),
             Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
-            Admission(quotas=_quotas(catalog), cells=process.cells, clock=process.clock),
+            Admission(quotas=_quotas(catalog), cells=stores.cells, clock=process.clock),
             Consult(
                 before={name: around.before for name, around in catalog.operations.items() if around.before},
                 invoke=invoke,
@@ -162,9 +167,9 @@ class Runtime:
                 redact=self.redact,
             ),
             Cache(
-                store=process.cache_store,
-                memory=process.memory_cache,
-                outcomes=process.outcomes,
+                store=stores.cache_store,
+                memory=stores.memory_cache,
+                outcomes=stores.outcomes,
                 traits=self._traits,
                 catalog_hash=self.loaded.hash,
             ),
@@ -191,7 +196,7 @@ class Runtime:
 
         audit, process = self.loaded.catalog.audit, self._process
         return AuditLog(
-            database=process.database,
+            database=self._stores.database,
             clock=process.clock,
             offload=process.offload,
             metrics=process.metrics,
@@ -223,7 +228,7 @@ class Runtime:
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
-        yield from diagnosis.storage_findings(self._process)
+        yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.version_findings()
 
 

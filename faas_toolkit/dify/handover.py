@@ -93,6 +93,8 @@ def _packed(settings: RuntimeSettings) -> bytes:
         "secrets": dict(settings.secrets),
         "identity_keys": settings.identity_keys,
         "default_role": settings.default_role,
+        "database_url": settings.database_url,
+        "redis_url": settings.redis_url,
     }
     packed = zlib.compress(json.dumps(document, ensure_ascii=False).encode())
     if len(packed) > MAX_SEALED_BYTES:

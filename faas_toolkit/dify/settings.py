@@ -12,7 +12,7 @@ from faas_toolkit.core.errors import Failure, InvalidInput
 from faas_toolkit.core.untrusted import require_clean_text
 from faas_toolkit.wiring import RuntimeSettings
 
-FIELDS = ("catalog", "secrets", "encryption_key", "identity_keys", "default_role")
+FIELDS = ("catalog", "secrets", "encryption_key", "identity_keys", "default_role", "database_url", "redis_url")
 MAX_CATALOG_CHARS = 1_000_000
 _KEY_BYTES = 32
 _SECRETS_EXAMPLE = 'Example: {"hubspot": "the token", "erp_url": "…"}'
@@ -44,6 +44,8 @@ def _parse(given: tuple[tuple[str, str], ...]) -> RuntimeSettings:
         encryption_key=_encryption_key(_text(credentials, "encryption_key", 10_000)),
         identity_keys=_text(credentials, "identity_keys", 100_000),
         default_role=_text(credentials, "default_role", 200) or "member",
+        database_url=_text(credentials, "database_url", 2_000),
+        redis_url=_text(credentials, "redis_url", 2_000),
     )
 
 

@@ -36,7 +36,7 @@ def service(process):
     service = Service(process)
     yield service
     service.close()
-    process.database.close()
+    process.embedded.database.close()
 
 
 @pytest.fixture
@@ -263,7 +263,9 @@ def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process)
     list(stream(Generated(text="I am"), Generated(finish_reason="stop", prompt_tokens=3, completion_tokens=2)))
     (kept,) = service._kept.values()
     kept.runtime._log.close()
-    rows = process.database.read(lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all())
+    rows = process.embedded.database.read(
+        lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all()
+    )
     assert [(row["operation"], row["outcome"]) for row in rows] == [("model.generate", "ok")]
     content = json.loads(rows[0]["content"])
     assert (content["usage"], content["tokens"]) == ({"tokens": 5}, {"prompt": 3, "completion": 2})
