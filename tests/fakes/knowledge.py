@@ -13,7 +13,7 @@ from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.core.upload import Upload
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.http import HttpClient
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from faas_toolkit.wiring import EMBEDDERS, KNOWLEDGE_SOURCES, load
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock

@@ -14,7 +14,7 @@ from faas_toolkit.observe import audit as audit_module
 from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 DAY = 86_400.0

@@ -24,7 +24,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.cache import Cache
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
