@@ -86,6 +86,7 @@ class Families:
             source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
             embedder_class=lambda kind: load(EMBEDDERS[kind]),
             database=self._stores.database,
+            replica=self._stores.replica,
             clock=process.clock,
             offload=process.offload,
             outbound=self._stores.outbound,

@@ -182,7 +182,7 @@ class ServerDatabase(Database):
         """Looks once whether the tables are those of this version, and makes or changes them where they are not."""
         if self._ready:
             return
-        found = self._attempt(history.current, "read")
+        found = self._attempt(history.current, None)  # in no transaction: MySQL refuses a view older than a table
         if found != history.head():
             self._migrate()
         self._ready = True
@@ -191,6 +191,8 @@ class ServerDatabase(Database):
         if not MIGRATING.acquire(timeout=_MIGRATION_WAIT):
             raise Unavailable("Another database is being prepared.", retry_after=5.0, not_executed=True)
         try:
+            if self._ready:
+                return  # another call of this node was faster
             connection = self._connect(MIGRATION_PATIENCE)
             raw = connection.connection.driver_connection
             try:
@@ -199,6 +201,7 @@ class ServerDatabase(Database):
                 raise meaning(self._driver.explain(error)) from error
             finally:
                 close(connection, raw, self._driver)
+            self._ready = True
         finally:
             MIGRATING.release()
 

@@ -139,7 +139,23 @@ class PostgresServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"postgresql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple]:
+        """As the server's administrator."""
+        import psycopg
+
+        with psycopg.connect(self.url_of(database), connect_timeout=10, autocommit=True) as connection:
+            done = connection.execute(statement)
+            return done.fetchall() if done.description else []
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         secret = self.folder / "password"
@@ -176,7 +192,25 @@ class MariadbServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"mysql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"mysql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str | None = None) -> list[tuple]:
+        """As the server's administrator."""
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self.folder / "socket"), user="root", database=database, autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")  # the tables must not depend on it
+        self.execute(f"GRANT ALL ON {name}.* TO 'toolkit'@'127.0.0.1'")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         _give_away(self.folder)
