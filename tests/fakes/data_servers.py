@@ -50,6 +50,7 @@ class DataServer(ABC):
         """Whether it serves."""
 
     def start(self) -> None:
+        _open_parents(self.folder)
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **_as(self.folder)
@@ -297,7 +298,14 @@ def _give_away(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    for parent in folder.parents:  # pytest's folders are open to their owner only
+    _open_parents(folder)
+
+
+def _open_parents(folder: Path) -> None:
+    """pytest's folders are open to their owner only, and each run of it closes them again."""
+    if os.getuid() != 0:
+        return
+    for parent in folder.parents:
         if parent != Path("/") and parent.owner() == "root" and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
 

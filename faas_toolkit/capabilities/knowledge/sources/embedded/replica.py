@@ -34,6 +34,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     CHANGES,
     DOCUMENTS,
     MOST_PASSAGES,
+    NO_DOCUMENT_IS_ABOVE,
     OF_DOCUMENTS,
     PASSAGES,
     document_of,
@@ -146,7 +147,7 @@ class Replica:
     def _follow(self, workspace: str, base: str, deadline: Deadline) -> None:
         """Copies page by page; what was copied stays, also where the time ends before the last one."""
         here = self.local.write(lambda connection: _claimed(connection, workspace, base))
-        after: _Place = (here.changes, 1 << 62)
+        after: _Place = (here.changes, NO_DOCUMENT_IS_ABOVE)
         while True:
             if deadline.expired():
                 raise _not_ready()

@@ -23,6 +23,8 @@ from faas_toolkit.state.sql import metadata
 PLACE_BITS = 12
 MOST_PASSAGES = 1 << PLACE_BITS
 """Of one document."""
+NO_DOCUMENT_IS_ABOVE = (1 << 31) - 1
+"""What the number of a document can be at most; servers compare nothing larger with it."""
 MAX_VALUE_CHARS = 255
 """Of a text to filter by; longer ones are compared by their beginning."""
 

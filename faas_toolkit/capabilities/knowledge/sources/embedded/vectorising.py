@@ -25,6 +25,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     AREAS,
     DOCUMENTS,
     MOST_PASSAGES,
+    NO_DOCUMENT_IS_ABOVE,
     PASSAGES,
     VECTORS,
     passage_number,
@@ -39,7 +40,6 @@ from faas_toolkit.state.sql import Database
 _SPARE_SECONDS = 8.0
 """Left for the answer when the time for vectors is over."""
 _MOST_TEXT_CHARS = 8_000
-_NO_DOCUMENT_IS_ABOVE = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def embed_missing(database: Database, offload: Offload, area: int, embedder: Emb
     model refuses does not keep the older ones from theirs.
     """
     reader = reader_of(call.scope)
-    made, problem, below = 0, "", _NO_DOCUMENT_IS_ABOVE
+    made, problem, below = 0, "", NO_DOCUMENT_IS_ABOVE
     while call.deadlines.first_content.remaining() > _SPARE_SECONDS:
         todo = database.read(partial(_next, area=area, model=embedder.model, reader=reader, below=below))
         if todo is None:
