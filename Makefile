@@ -62,6 +62,7 @@ bench: $(VENV)/.installed ## Measures the plugin side by side with its peers, an
 	$(BIN)/python -m bench.knowledge
 	$(BIN)/python -m bench.routing
 	$(BIN)/python -m bench.heartbeat
+	$(BIN)/python -m bench.pipeline
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
 	$(BIN)/python -m bench.install
