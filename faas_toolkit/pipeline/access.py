@@ -8,7 +8,8 @@ from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
-from faas_toolkit.pipeline.identity_token import Identity, TokenVerifier
+from faas_toolkit.pipeline.identity_claims import Identity
+from faas_toolkit.pipeline.identity_token import TokenVerifier
 
 _WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "partial", "token", "drop")
 _CRM_GRANTS = ("crm.read", "crm.write")

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from faas_toolkit.catalog.address import max_age_of
+from faas_toolkit.net.freshness import max_age_of
 from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.errors import Throttled, Unavailable
 from faas_toolkit.core.host import Generated

@@ -8,7 +8,8 @@ from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.pipeline.access import Access, Role
-from faas_toolkit.pipeline.identity_token import TokenVerifier
+from faas_toolkit.pipeline.identity_key import key_of_secret
+from faas_toolkit.pipeline.identity_token import FixedKeys, TokenVerifier
 from tests.fakes.calls import End, make_call
 from tests.fakes.clock import FakeClock
 
@@ -34,7 +35,8 @@ UPDATE = Operation(name="crm.update", tool="crm_update", grant="crm.write", shap
 
 def access(default_role="member", keys=(KEY,)):
     clock = FakeClock(epoch=NOW)
-    return Access(roles=ROLES, default_role=default_role, verifier=TokenVerifier(keys=keys, clock=clock) if keys else None)
+    verifier = TokenVerifier(keys=FixedKeys(list(map(key_of_secret, keys))), clock=clock) if keys else None
+    return Access(roles=ROLES, default_role=default_role, verifier=verifier)
 
 
 def token(*, key=KEY, **claims):
