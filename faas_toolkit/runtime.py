@@ -232,7 +232,7 @@ def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
     from faas_toolkit.pipeline.access import Role
 
     return {
-        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), masks=role.mask)
+        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), rows=role.crm.rows, masks=role.mask)
         for name, role in catalog.roles.items()
     }
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, Scope
+from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, RowRights, Scope
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
+from faas_toolkit.pipeline.config import CALLER_WORDS
 from faas_toolkit.pipeline.identity_claims import Identity
 from faas_toolkit.pipeline.identity_token import TokenVerifier
 
@@ -25,6 +26,8 @@ class Role:
     """Names or globs per family, as `Scope.sources`."""
     hidden: frozenset[str] = frozenset()
     """Fields of the CRM, as `entity.field`."""
+    rows: Mapping[str, Mapping[str, tuple[object, ...]]] = field(default_factory=dict)
+    """Records of the CRM, as `RowRights.only`; a text such as `$subject` means what the caller's token says."""
     masks: Mapping[str, MaskMode] = field(default_factory=dict)
 
 
@@ -55,6 +58,7 @@ class Access:
         names = tuple(name for name in named if name in self._roles)
         scope, masks = self._rights(names)
         scope = replace(scope, groups=identity.groups, owner=identity.subject) if identity else scope
+        scope = replace(scope, rows=_of_caller(scope.rows, identity)) if scope.rows else scope
         caller = _caller(call.origin, identity, names, masks)
         call.record.caller = caller
         if not scope.grants_operation(call.operation.grant):
@@ -125,15 +129,37 @@ def _merged(roles: Sequence[Role]) -> tuple[Scope, Mapping[str, MaskMode]]:
     that shows it.
     """
     families = {family for role in roles for family in role.sources}
-    hiding = [role.hidden for role in roles if _opens_crm(role)]
+    naming = [role for role in roles if role.sources.get("crm")]
+    hiding = [role.hidden for role in naming if _opens_crm(role)] or [role.hidden for role in naming]
     scope = Scope(
         grants=frozenset(grant for role in roles for grant in role.allow),
         sources={family: _union(role.sources.get(family, ()) for role in roles) for family in families},
         hidden=frozenset.intersection(*hiding) if hiding else frozenset(),
+        rows=tuple(map(_row_rights, naming)) if any(role.rows for role in naming) else (),
     )
     detectors = {detector for role in roles for detector in role.masks}
     masks = {detector: _weakest(role.masks.get(detector, "partial") for role in roles) for detector in detectors}
     return scope, masks
+
+
+def _row_rights(role: Role) -> RowRights:
+    return RowRights(sources=role.sources["crm"], only=role.rows, grants=_opens_crm(role))
+
+
+def _of_caller(rows: tuple[RowRights, ...], identity: Identity | None) -> tuple[RowRights, ...]:
+    """With what the token says in place of `$subject` and the like; nothing where it says nothing, or there is none."""
+    said: dict[object, tuple[object, ...]] = dict.fromkeys(CALLER_WORDS, ())
+    if identity is not None:
+        said |= {"$subject": (identity.subject,), "$groups": tuple(sorted(identity.groups))}
+        said |= {"$tenant": (identity.tenant,)} if identity.tenant is not None else {}
+
+    def values(written: tuple[object, ...]) -> tuple[object, ...]:
+        return tuple(dict.fromkeys(each for one in written for each in said.get(one, (one,))))
+
+    def only(right: RowRights) -> Mapping[str, Mapping[str, tuple[object, ...]]]:
+        return {entity: {name: values(written) for name, written in fields.items()} for entity, fields in right.only.items()}
+
+    return tuple(replace(right, only=only(right)) for right in rows)
 
 
 def _opens_crm(role: Role) -> bool:

@@ -6,11 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from faas_toolkit.net.freshness import max_age_of
 from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.errors import Throttled, Unavailable
 from faas_toolkit.core.host import Generated
 from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.net.freshness import max_age_of
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named

@@ -9,6 +9,7 @@ from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Relation
 from faas_toolkit.capabilities.crm.filters import Condition, parse_filters
 from faas_toolkit.capabilities.crm.port import Lookup
 from faas_toolkit.capabilities.crm.query import Query
+from faas_toolkit.capabilities.crm.rows import Rows
 from faas_toolkit.core.call import Call, Scope
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.naming import chosen
@@ -24,12 +25,13 @@ class Question:
     names: tuple[str, ...]
     """The sources, in the order of the catalog."""
     lookup: Lookup
-    """For every source alike but for its offset."""
+    """For every source alike but for its offset and its open records."""
     position: Position
 
     def lookup_of(self, name: str) -> Lookup:
         """What this source is asked."""
-        return replace(self.lookup, offset=self.position.offsets.get(name, 0))
+        rows = Rows.of(self.call.scope.rows_of(name)) if self.call.scope.rows else self.lookup.rows
+        return replace(self.lookup, offset=self.position.offsets.get(name, 0), rows=rows)
 
     def next_cursor(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> str:
         """The cursor of the page after this one."""
