@@ -12,6 +12,7 @@ from faas_toolkit.core.untrusted import parse_json
 from faas_toolkit.pipeline.identity_key import PUBLIC, Algorithm, VerifyingKey, keys_of_set, named
 
 if TYPE_CHECKING:
+    from faas_toolkit.net.config import Tls
     from faas_toolkit.net.http import HttpClient
 
 FRESH_SECONDS = (60.0, 3_600.0)
@@ -39,14 +40,16 @@ class JwksAddress:
 
     Args:
         url: where the key set is.
+        tls: how it is opened; None: as any target.
         client: what opens it; made on first use.
         clock: tells what is fresh.
     """
 
     algorithms: tuple[Algorithm, ...] = PUBLIC
 
-    def __init__(self, *, url: str, client: "Callable[[], HttpClient]", clock: Clock) -> None:
+    def __init__(self, *, url: str, tls: "Tls | None" = None, client: "Callable[[], HttpClient]", clock: Clock) -> None:
         self._url = url
+        self._tls = tls
         self._client = client
         self._clock = clock
         self._kept: _Kept | None = None
@@ -102,7 +105,7 @@ class JwksAddress:
 
         request = httpx.Request("GET", self._url, headers={"Accept": "application/json"})
         deadline = Deadline.after(self._clock, _READ_SECONDS)
-        response = self._client().send(request, deadline, what=_WHAT, max_bytes=_MAX_BYTES)
+        response = self._client().send(request, deadline, what=_WHAT, max_bytes=_MAX_BYTES, tls=self._tls)
         if response.status_code != httpx.codes.OK:
             redirects = " Redirects are not followed; write the address that it leads to." if response.is_redirect else ""
             raise BadResponse(f"{_WHAT} answered HTTP {response.status_code}.{redirects}")

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.untrusted import did_you_mean, parse_json, printable
+from faas_toolkit.net.config import Tls
 from faas_toolkit.pipeline.identity_claims import ClaimNames
 from faas_toolkit.pipeline.identity_jwks import JwksAddress
 from faas_toolkit.pipeline.identity_key import VerifyingKey, key_of_secret, keys_of_pem, keys_of_set
@@ -22,7 +25,7 @@ _EXAMPLE = (
     'Example: {"jwks": "https://id.example.com/jwks.json", "issuer": "https://id.example.com/", "audience": "faas_toolkit"}'
 )
 _SOURCES = ("jwks", "secrets", "pem")
-_KEYS = (*_SOURCES, "issuer", "audience", "claims")
+_KEYS = (*_SOURCES, "issuer", "audience", "claims", "tls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class IdentitySetting:
     issuer: str | None = None
     audiences: tuple[str, ...] = ()
     claims: ClaimNames = field(default_factory=ClaimNames)
+    tls: Tls | None = None
+    """How the address is opened."""
 
 
 def open_verifier(setting: str, *, client: "Callable[[], HttpClient]", clock: Clock) -> TokenVerifier | None:
@@ -42,7 +47,8 @@ def open_verifier(setting: str, *, client: "Callable[[], HttpClient]", clock: Cl
     parsed = parse_identity_keys(setting)
     if parsed is None:
         return None
-    keys = JwksAddress(url=parsed.address, client=client, clock=clock) if parsed.address else FixedKeys(parsed.keys)
+    fetched = JwksAddress(url=parsed.address, tls=parsed.tls, client=client, clock=clock) if parsed.address else None
+    keys = fetched or FixedKeys(parsed.keys)
     return TokenVerifier(keys=keys, clock=clock, issuer=parsed.issuer, audiences=parsed.audiences, claims=parsed.claims)
 
 
@@ -95,6 +101,7 @@ def _of_document(document: Mapping[str, object]) -> IdentitySetting:
         issuer=_text("issuer", document["issuer"]) if "issuer" in document else None,
         audiences=_texts("audience", document["audience"]) if "audience" in document else (),
         claims=_claims(document.get("claims", {})),
+        tls=_tls(document["tls"]) if "tls" in document else None,
     )
 
 
@@ -126,6 +133,15 @@ def _address(text: str) -> str:
             hint="E.g. https://id.example.com/.well-known/jwks.json",
         )
     return text
+
+
+def _tls(value: object) -> Tls:
+    try:
+        return Tls.model_validate(value)
+    except ValidationError:
+        raise InvalidInput(
+            "`tls` must be as in the catalog.", hint='Example: {"minimum": "1.2", "ca": "-----BEGIN CERTIFICATE-----\\n…"}'
+        ) from None
 
 
 def _claims(value: object) -> ClaimNames:

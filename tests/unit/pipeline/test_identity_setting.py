@@ -1,14 +1,18 @@
 """One text field takes five forms, and says what is wrong with it without quoting it."""
 
 import json
+import re
 
 import pytest
 
+from faas_toolkit.catalog.load import check_text
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.pipeline.identity_claims import ClaimNames
 from faas_toolkit.pipeline.identity_setting import open_verifier, parse_identity_keys
+from faas_toolkit.wiring import OPERATIONS
 from tests.fakes.clock import FakeClock
 from tests.fakes.identity import NOW, issued, key_set, public_jwk, public_pem, secret_jwk
+from tests.rules.tree import ROOT
 from tests.unit.pipeline.test_identity_token import raw, refusal
 
 SECRET = "k" * 32
@@ -150,6 +154,9 @@ def test_a_subject_under_another_name_is_held_to_the_same_rules(subject):
         ({"secrets": SECRET, "issuer": None}, "`issuer` must be"),
         ({"secrets": SECRET, "audience": [""]}, "`audience` must be"),
         ({"secrets": SECRET, "audience": []}, "`audience` must be"),
+        ({"jwks": "https://id.example/j", "tls": {"minimum": "1.0"}}, "`tls` must be"),
+        ({"jwks": "https://id.example/j", "tls": {"ca": "MII"}}, "`tls` must be"),
+        ({"jwks": "https://id.example/j", "tls": 7}, "`tls` must be"),
         ({"secrets": SECRET, "claims": []}, "`claims` must be an object"),
         ({"secrets": SECRET, "claims": {"rolez": "x"}}, "Did you mean 'roles'?"),
         ({"secrets": SECRET, "claims": {"roles": ["a"]}}, "`claims.roles` must be"),
@@ -166,3 +173,15 @@ def test_what_is_wrong_is_said_and_no_key_is_quoted(setting, taught):
 def test_a_setting_is_not_shown_in_a_representation():
     assert SECRET not in repr(parse_identity_keys(SECRET))
     assert ClaimNames() == parse_identity_keys(SECRET).claims
+
+
+def test_what_the_page_shows_is_taken():
+    page = (ROOT / "docs" / "identity.md").read_text(encoding="utf-8")
+    shown = [line for line in page.splitlines() if line.startswith('{"jwks"')]
+    claims = re.findall(r"`(\{\"(?:roles|subject).*?\})`", page)
+    assert (len(shown), len(claims)) == (1, 6)
+    assert parse_identity_keys(shown[0]).audiences == ("faas_toolkit",)
+    for each in claims:
+        parse_identity_keys(json.dumps({"secrets": SECRET, "claims": json.loads(each)}))
+    catalog = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    assert check_text("version: 1\n" + catalog, secrets={}, operations=OPERATIONS) == ()
