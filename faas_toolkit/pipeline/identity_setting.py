@@ -123,11 +123,14 @@ def _secrets(texts: Sequence[str]) -> tuple[VerifyingKey, ...]:
 
 
 def _address(text: str) -> str:
+    import httpx
+
     try:
-        parts = urlsplit(text)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None or len(text) > _MAX_CHARS:
+        url = httpx.URL(text[: _MAX_CHARS + 1])
+        urlsplit(text)  # which refuses brackets that are not closed
+    except (httpx.InvalidURL, ValueError):
+        url = httpx.URL()
+    if url.scheme != "https" or not url.host or url.userinfo or len(text) > _MAX_CHARS:
         raise InvalidInput(
             "the address of a key set must begin with https:// and hold no user name.",
             hint="E.g. https://id.example.com/.well-known/jwks.json",
