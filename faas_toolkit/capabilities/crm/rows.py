@@ -15,7 +15,7 @@ type Fields = tuple[tuple[str, tuple[object, ...]], ...]
 class Rows:
     """By entity, the alternatives of which a record must fulfil one; an entity that is not there is open whole.
 
-    Hashable, since statements are prepared by it.
+    Hashable, since statements are prepared by its `form`.
     """
 
     cut: tuple[tuple[Entity, tuple[Fields, ...]], ...] = ()
@@ -38,6 +38,13 @@ class Rows:
     def about(self, *entities: Entity) -> "Rows":
         """What it says about these entities."""
         return Rows(tuple(item for item in self.cut if item[0] in entities)) if self.cut else self
+
+    @property
+    def form(self) -> "Rows":
+        """The same without values; statements are prepared by it."""
+        if not self.cut:
+            return self
+        return Rows(tuple((entity, tuple(tuple((name, ()) for name, _ in each) for each in cut)) for entity, cut in self.cut))
 
     def alternatives(self, entity: Entity) -> tuple[Fields, ...] | None:
         """None: every record is open."""

@@ -21,7 +21,7 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.port import CrmRecord, Lookup, Related
 from faas_toolkit.capabilities.crm.rows import Rows
-from faas_toolkit.capabilities.crm.sources.embedded.open_rows import open_rows
+from faas_toolkit.capabilities.crm.sources.embedded.open_rows import open_rows, parameters_of
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
 from faas_toolkit.state.prepared import NamedRow, Prepared
 
@@ -56,7 +56,8 @@ def read_records(
         numbers.setdefault(entity, []).append(number)
     found: dict[tuple[Entity, int], CrmRecord] = {}
     for entity, chosen in numbers.items():
-        for row in _records(entity, rows.about(entity, *_links(entity)))(connection, {"workspace": workspace, "ids": chosen}):
+        mine = rows.about(entity, *_links(entity))
+        for row in _records(entity, mine.form)(connection, {"workspace": workspace, "ids": chosen, **parameters_of(mine)}):
             found[entity, row["id"]] = CrmRecord(entity=entity, key=str(row["id"]), values=_values(entity, row))
     return found
 
@@ -109,9 +110,10 @@ def _hanging(
 ) -> dict[str, Related]:
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
-    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit}
+    mine = lookup.rows.about(target)
+    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit, **parameters_of(mine)}
     hidden = frozenset(name for name in lookup.hidden if name.startswith(f"{target}."))
-    rows = _first_hanging(entity, target, hidden, lookup.rows.about(target))(connection, parameters)
+    rows = _first_hanging(entity, target, hidden, mine.form)(connection, parameters)
     found = read_records(connection, workspace, [(target, row["id"]) for row in rows], lookup.rows)
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
@@ -125,7 +127,9 @@ def _counts(
     connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], rows: Rows
 ) -> dict[str, Related]:
     entity = parents[0].entity
-    counted = _count_hanging(entity, target, rows.about(target))(connection, _parameters(workspace, parents))
+    mine = rows.about(target)
+    parameters = {**_parameters(workspace, parents), **parameters_of(mine)}
+    counted = _count_hanging(entity, target, mine.form)(connection, parameters)
     return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in counted}
 
 
@@ -138,20 +142,20 @@ def _can_be_open(entity: Entity) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _records(entity: Entity, rows: Rows) -> Prepared:
+def _records(entity: Entity, form: Rows) -> Prepared:
     table = TABLES[entity]
     source: Any = table
     names = []
     for link in _links(entity):
         linked = TABLES[link].alias(f"linked_{link}")
-        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link], *open_rows(link, rows, linked.c))
+        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link], *open_rows(link, form, linked.c))
         source = source.outerjoin(linked, on)
         names.append(linked.c.name.label(f"{link}_name"))
-    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id), *open_rows(entity, rows)))
+    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id), *open_rows(entity, form)))
 
 
 @lru_cache(maxsize=256)
-def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], rows: Rows) -> Prepared:
+def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], form: Rows) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     ranked = (
@@ -162,7 +166,7 @@ def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], rows:
             func.count().over(partition_by=parent).label("total"),
             func.sum(_open(table)).over(partition_by=parent).label("open"),
         )
-        .where(*_of_ids(table, parent), *open_rows(target, rows))
+        .where(*_of_ids(table, parent), *open_rows(target, form))
         .subquery()
     )
     first = select(ranked).where(ranked.c.place <= bindparam("most"))
@@ -170,11 +174,11 @@ def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], rows:
 
 
 @lru_cache(maxsize=256)
-def _count_hanging(entity: Entity, target: Entity, rows: Rows) -> Prepared:
+def _count_hanging(entity: Entity, target: Entity, form: Rows) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return Prepared(counted.where(*_of_ids(table, parent), *open_rows(target, rows)).group_by(parent))
+    return Prepared(counted.where(*_of_ids(table, parent), *open_rows(target, form)).group_by(parent))
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:
