@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
-from faas_toolkit.core.call import RowRights
+from faas_toolkit.core.call import RecordRights
 from tests.fakes.crm import EVERYTHING, Lookups
 from tests.fakes.functions_of_catalog import invoking
 from workbench.functions_runtime import Function, serving
@@ -63,8 +63,8 @@ def test_what_hangs_on_a_record_comes_along_with_its_number(lookup):
 
 
 def test_a_caller_of_some_records_hears_of_no_other(lookup):
-    mine = RowRights(sources=("*",), only={"person": {"owner": ("partner.eu",)}, "company": {"owner": ("partner.jp",)}})
-    scope = replace(EVERYTHING, rows=(mine,))
+    mine = RecordRights(sources=("*",), only={"person": {"owner": ("partner.eu",)}, "company": {"owner": ("partner.jp",)}})
+    scope = replace(EVERYTHING, records=(mine,))
     assert ids(lookup(query="kumo works", scope=scope)) == ["company:kumo"]
     assert ids(lookup(query="company:harbour", scope=scope)) == []
     (person,) = lookup(query="lena brandt", entity="person", scope=scope).variables["records"]

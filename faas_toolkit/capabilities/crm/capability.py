@@ -121,7 +121,7 @@ def _merged(answered: Mapping[str, Found], question: Question) -> list[tuple[str
         (-record.strength, place, name, record) for name, found in answered.items() for place, record in enumerate(found.records)
     ]
     ranked.sort(key=lambda item: item[:2])  # stable: equal ones in the order of the catalog
-    return [(name, cut(record, question.lookup.hidden)) for _, _, name, record in ranked]
+    return [(name, cut(record, question.call.scope.hidden_in(name))) for _, _, name, record in ranked]
 
 
 def _is_ambiguous(answered: Mapping[str, Found]) -> bool:

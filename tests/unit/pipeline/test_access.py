@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from faas_toolkit.core.call import ApiClient, RowRights, Scope
+from faas_toolkit.core.call import ApiClient, RecordRights, Scope
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.operation import Operation
@@ -227,6 +227,21 @@ def test_a_role_that_opens_another_source_whole_opens_nothing_in_this_one():
     assert rows_of("own", "partner", source="partner") == {}
 
 
+def test_a_field_that_is_hidden_in_one_source_is_not_shown_by_a_role_for_another():
+    hiding = Role(allow=("crm.read",), sources={"crm": ("main",)}, hidden=frozenset({"person.phone"}))
+    roles = {"hiding": hiding, "partner": ROWS["partner"], "boss": ROLES["admin"]}
+    verifier = TokenVerifier(keys=FixedKeys([key_of_secret(KEY)]), clock=FakeClock(epoch=NOW))
+    policy = Access(roles=roles, default_role="hiding", verifier=verifier)
+
+    def hidden(*names):
+        scope = passed(policy, origin_identity_token=token(roles=list(names))).scope
+        return [set(scope.hidden_in(source)) for source in ("main", "partner")]
+
+    assert hidden("hiding", "partner") == [{"person.phone"}, set()]
+    assert hidden("hiding", "boss") == [set(), set()]
+    assert hidden("hiding")[0] == {"person.phone"}
+
+
 def test_a_role_that_may_not_use_the_crm_opens_no_record():
     assert rows_of("own", "lending") == {"deal": ({"owner": ("alice",)},)}
     assert rows_of("granting", "own") == {"deal": ({"owner": ("alice",)},)}
@@ -248,7 +263,9 @@ def test_answers_are_kept_apart_by_the_records_that_a_caller_sees():
         client = ApiClient(name="agent", role=role)
         keys.append(canonical_json(passed(policy, origin_client=client).scope.fingerprint()))
     assert len(set(keys)) == 4
-    one, other = (Scope(rows=(RowRights(sources=("*",), only={"deal": {"owner": values}}),)) for values in (("a", "b"), ("a,b",)))
+    one, other = (
+        Scope(records=(RecordRights(sources=("*",), only={"deal": {"owner": values}}),)) for values in (("a", "b"), ("a,b",))
+    )
     assert canonical_json(one.fingerprint()) != canonical_json(other.fingerprint())
 
 

@@ -10,7 +10,7 @@ import pytest
 from faas_toolkit.capabilities.crm.port import Strength
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
 from faas_toolkit.catalog.load import check_text
-from faas_toolkit.core.call import RowRights, Scope
+from faas_toolkit.core.call import RecordRights, Scope
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.wiring import OPERATIONS
 from tests.fakes.crm import EVERYTHING, FakeSource, Lookups, a_person
@@ -58,7 +58,7 @@ def test_the_question_holds_everything_that_narrows_the_answer():
     }
 
 
-MINE = replace(EVERYTHING, rows=(RowRights(sources=("*",), only={"person": {"owner": ("ana",)}}),))
+MINE = replace(EVERYTHING, records=(RecordRights(sources=("*",), only={"person": {"owner": ("ana",)}}),))
 
 
 def test_the_question_says_which_rows_the_caller_may_know_of():
@@ -98,8 +98,8 @@ def test_the_page_says_what_is_asked_and_shows_an_answer_that_is_taken():
     asked, given = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL))
     questions = []
     lookups = Lookups(partner=saying(given, questions))
-    rows = RowRights(sources=("*",), only={"person": {"owner": ("ana",)}})
-    scope = replace(EVERYTHING, rows=(rows,))
+    rows = RecordRights(sources=("*",), only={"person": {"owner": ("ana",)}})
+    scope = replace(EVERYTHING, records=(rows,))
     answer = lookups(query="harbour", entity="company", filters={"country": "Netherlands"}, include="deals", scope=scope)
     assert set(questions[0][0]) == set(asked)
     assert set(questions[0][0]["filters"][0]) == set(asked["filters"][0])
