@@ -85,7 +85,8 @@ class Runtime:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
         if self.broken is not None:
             raise self.broken
-        self._verifier()
+        if self._verifier is not None:
+            self._verifier.check()
         role = self._settings.default_role
         if role not in self.loaded.catalog.roles:
             raise InvalidInput(
@@ -151,7 +152,7 @@ class Runtime:
         return (
             self._audit,
             Validation(),
-            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
+            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier),
             Admission(quotas=_quotas(catalog), cells=stores.cells, clock=process.clock),
             Consult(
                 before={name: around.before for name, around in catalog.operations.items() if around.before},
@@ -204,11 +205,11 @@ class Runtime:
             keep=audit.keep,
         )
 
+    @cached_property
     def _verifier(self) -> "TokenVerifier | None":
-        from faas_toolkit.pipeline.identity_token import TokenVerifier, parse_identity_keys
+        from faas_toolkit.pipeline.identity_setting import open_verifier
 
-        keys = parse_identity_keys(self._settings.identity_keys)
-        return TokenVerifier(keys=keys, clock=self._process.clock) if keys else None
+        return open_verifier(self._settings.identity_keys, client=lambda: self._families.client, clock=self._process.clock)
 
     def _traits(self, call: Call) -> Traits:
         return self._capability(call.operation.name).traits(call)
@@ -236,7 +237,7 @@ def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
     from faas_toolkit.pipeline.access import Role
 
     return {
-        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), masks=role.mask)
+        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), rows=role.crm.rows, masks=role.mask)
         for name, role in catalog.roles.items()
     }
 

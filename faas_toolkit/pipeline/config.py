@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from faas_toolkit.core.detectors import DETECTORS
-from faas_toolkit.core.untrusted import nearest
+from faas_toolkit.core.untrusted import nearest, printable
 from faas_toolkit.net.config import Amount, Duration, Section
 from faas_toolkit.pipeline.refusals import compile_pattern
 
@@ -58,7 +58,32 @@ def _entity_field(name: str) -> str:
     return name
 
 
+CALLER_WORDS = ("$subject", "$tenant", "$groups")
+"""What stands in `rows` for something that the caller's identity token says."""
+
+_MAX_CHOICES = 100
+
+
+def _known_entity(name: str) -> str:
+    if name not in _ENTITIES:
+        close = nearest(name, _ENTITIES)
+        raise ValueError(f"there is no such entity; {f'did you mean {close}? ' if close else ''}They are {', '.join(_ENTITIES)}")
+    return name
+
+
+def _row_values(written: object) -> tuple[object, ...]:
+    values = tuple(written) if isinstance(written, (list, tuple)) else (written,)
+    if not 1 <= len(values) <= _MAX_CHOICES or not all(isinstance(value, (str, int, float)) for value in values):
+        raise ValueError(f"write one value or a list of 1 to {_MAX_CHOICES}: texts, numbers, true, false, or {CALLER_WORDS[0]}")
+    for value in values:
+        if isinstance(value, str) and value.startswith("$") and value not in CALLER_WORDS:
+            raise ValueError(f"{printable(value)} means nothing here; the caller's words are {', '.join(CALLER_WORDS)}")
+    return values
+
+
 type Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+type Entity = Annotated[str, AfterValidator(_known_entity)]
+type RowValues = Annotated[tuple[bool | int | float | str, ...], BeforeValidator(_row_values)]
 type Names = Annotated[tuple[Pattern, ...], Field(max_length=_MAX_LIST)]
 type Detector = Annotated[str, BeforeValidator(_known_detector)]
 type ShownAs = Annotated[Literal["keep", "partial", "drop"], BeforeValidator(_known_mask)]
@@ -71,6 +96,8 @@ class CrmRights(Section):
     """Names or globs; absent: none, or all where the role is allowed `*`."""
     hide: Annotated[tuple[Annotated[Pattern, AfterValidator(_entity_field)], ...], Field(max_length=_MAX_LIST)] = ()
     """Fields this role never sees, as `entity.field`."""
+    rows: dict[Entity, Annotated[dict[Pattern, RowValues], Field(min_length=1, max_length=20)]] = Field(default_factory=dict)
+    """Records this role sees, by entity: each field named must hold the value, or one of the values. Other entities: all."""
 
 
 class RoleConfig(Section):
