@@ -9,7 +9,7 @@ from itertools import islice
 
 from faas_toolkit.capabilities.crm.fields import FIELDS
 from faas_toolkit.catalog.findings import FoundAt, Path
-from faas_toolkit.core.detectors import DETECTORS
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.untrusted import nearest, printable
 
 _COMPARED = 1_000
