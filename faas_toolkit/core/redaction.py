@@ -11,8 +11,8 @@ from typing import cast
 from urllib.parse import quote, quote_plus
 
 from faas_toolkit.core.detectors.email import AT_SIGN
-from faas_toolkit.core.detectors.table import DETECTORS
-from faas_toolkit.core.detectors.text import INVISIBLE, Found, visible
+from faas_toolkit.core.detectors.table import DETECTORS, NUMERIC
+from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, Found, visible
 from faas_toolkit.core.offload import Pace, ignore, nothing
 
 __all__ = [
@@ -220,9 +220,11 @@ def find_personal_data(
     shown = visible(text)
     wanted = frozenset(detectors)
     found: list[Found] = []
+    readable = shown.text if shown else text
+    digits = DIGITS_TOGETHER.search(readable) is not None
     for name, find in DETECTORS.items():
-        if name in wanted:
-            found += find(shown.text if shown else text, key)
+        if name in wanted and (digits or name not in NUMERIC):
+            found += find(readable, key)
             pace(len(text))
     if shown:
         found = [shown.placed(item, text) for item in found]

@@ -5,6 +5,7 @@ Words that manuals use (ignore this message, disregard the previous letter) are 
 """
 
 import re
+from collections.abc import Mapping
 
 # --- orders, over texts with one blank between words ---------------------------------------------------------------------------
 
@@ -55,8 +56,25 @@ _PORTUGUESE = (
     r"\b(?:revele|mostre|exiba|imprima|repita) (?:o )?(?:seu )?prompt d[oe] sistema",
 )
 _NOT = r"(?P<not>(?:not|never|n't|n’t|without|cannot|不要|请勿|勿|不得|não|nunca|jamais) ?)?"
-OVERRIDES = tuple(re.compile(_NOT + pattern) for pattern in (*_ENGLISH, *_CHINESE, *_JAPANESE, *_PORTUGUESE))
-"""What takes a model from its instructions; with the group `not` it is a warning."""
+_ORDERS_BY_WORD: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("ignore", "disregard", "forget", "override", "bypass", "discard"): _ENGLISH[:3],
+    ("you are now",): _ENGLISH[3:4],
+    ("do not ", "don't ", "don’t ", "never "): _ENGLISH[4:5],
+    ("system prompt", "system instructions"): _ENGLISH[5:],
+    ("忽略", "无视", "無視", "忘记", "忘掉", "忘記", "理会", "抛弃", "绕过"): _CHINESE[:1],
+    ("系统提示", "系统指令", "初始指令"): _CHINESE[1:2],
+    ("用户", "使用者"): _CHINESE[2:3],
+    ("你现在",): _CHINESE[3:],
+    ("無視", "忘れ", "破棄", "取り消"): _JAPANESE[:2],
+    ("システム",): _JAPANESE[2:3],
+    ("ユーザ", "利用者"): _JAPANESE[3:],
+    ("ignor", "desconsider", "esque", "descart", "desobede"): _PORTUGUESE[:2],
+    ("usuário", "utilizador"): _PORTUGUESE[2:3],
+    ("prompt d",): _PORTUGUESE[3:],
+}
+OVERRIDES = {words: tuple(re.compile(_NOT + pattern) for pattern in patterns) for words, patterns in _ORDERS_BY_WORD.items()}
+"""What takes a model from its instructions, by words of which it holds one (looking for these costs next to nothing). With the
+group `not` it is a warning."""
 
 # --- marks of roles, hidden markup, encoded sentences ---------------------------------------------------------------------------
 
@@ -74,7 +92,7 @@ _NOT_SHOWN = (
     r"|color ?: ?(?:white|#fff(?:fff)?)\b"
 )
 HIDDEN_MARKUP = re.compile(
-    rf"<!--.{{1,2000}}?(?:-->|$)|<\w{{1,12}}\s[^<>]{{0,300}}?(?:{_NOT_SHOWN})[^<>]{{0,300}}>[^<]{{1,2000}}", re.DOTALL
+    rf"<!--(?:(?!-->|<!--).){{1,2000}}|<\w{{1,12}}\s[^<>]{{0,300}}?(?:{_NOT_SHOWN})[^<>]{{0,300}}>[^<]{{1,2000}}", re.DOTALL
 )
 """Comments of HTML and elements that are not shown; they count where they speak to a model."""
 

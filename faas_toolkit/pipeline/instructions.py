@@ -23,12 +23,12 @@ from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OV
 OTHERS_WORDS = frozenset({"crm.read", "knowledge.read", "function.call"})
 """Grants of operations whose answers hold what others wrote."""
 _UNSEEN = re.compile(
-    "(?P<tags>[\U000e0001-\U000e007f]+)|(?P<run>[\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u202a-\u202e\u2066-\u2069]{3,})"
-    "|(?P<bytes>[\ufe00-\ufe0f\U000e0100-\U000e01ef]{3,})|(?P<override>[\u202d\u202e])|[\u200b\u2060-\u2064\ufeff\u00ad]+"
+    "(?P<flag>\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f)|(?P<tags>[\U000e0001-\U000e007f]+)"
+    "|(?P<run>[\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u202a-\u202e\u2066-\u2069]{3,})"
+    "|(?P<bytes>[\ufe00-\ufe0f\U000e0100-\U000e01ef]{3,})|(?P<turned>[\u202d\u202e])|[\u200b\u2060-\u2064\ufeff\u00ad]+"
 )
-"""What no script needs: tags, runs, characters of no width; those that join letters (Persian, Hindi, emoji) may stand alone."""
-_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f")
-"""The flags of England, Scotland, Wales and Texas are the one use that tags have left (UTS 51, annex C)."""
+"""What no script needs: tags, runs, characters of no width; those that join letters (Persian, Hindi, emoji) may stand alone.
+Flags of England, Scotland, Wales and Texas are the one use that tags have left (UTS 51, annex C)."""
 _SHORTEST = 6
 """Characters of the shortest mark, [INST]."""
 _VISIT = 16
@@ -38,6 +38,9 @@ _MAX_DECODED = 4_000
 _MAX_NAMED = 5
 _SEEN_AT_ONCE = 8_192
 _OVERLAP = 400
+"""Characters of what was seen before that are looked at with what follows."""
+_COST = 4
+"""In characters that a detector looks at."""
 
 
 type _Place = tuple[object, ...]
@@ -90,28 +93,34 @@ class InstructionMarks:
         return shown
 
     def _text(self, text: str, where: _Place) -> str:
-        shown, hides = visible_text(text)
-        self._changed = self._changed or shown is not text
-        kinds = {kind for part in _parts(shown, self._pace) for kind in kinds_in(part)} | ({"invisible"} if hides else set())
+        kinds, pieces, before = set(), [], ""
+        for start in range(0, len(text), _SEEN_AT_ONCE):
+            self._pace(_COST * _SEEN_AT_ONCE if len(text) > _SEEN_AT_ONCE else _COST * len(text))
+            piece, hides = visible_text(text[start : start + _SEEN_AT_ONCE])
+            kinds |= {*kinds_in(before + piece), *(["invisible"] if hides else [])}
+            before = piece[-_OVERLAP:]
+            pieces.append(piece)
         if kinds:
             self._found[where] = sorted(kinds)
+        shown = "".join(pieces)
+        self._changed = self._changed or len(shown) < len(text)
         return shown
 
 
 def visible_text(text: str) -> tuple[str, bool]:
     """The text without characters that nobody sees, and whether they were such as only hide something."""
-    if text.isascii() or _UNSEEN.search(text) is None:
+    if text.isascii():
         return text, False
-    hides = False
-    pieces, position = [], 0
-    flags = [flag.span() for flag in _FLAG.finditer(text)]
-    for match in _UNSEEN.finditer(text):
-        if any(start < match.start() and match.end() <= end for start, end in flags):
-            continue
-        hides = hides or match.lastgroup is not None
-        pieces.append(text[position : match.start()])
-        position = match.end()
-    return "".join(pieces) + text[position:], hides
+    hiding: list[str] = []
+
+    def shown(match: re.Match[str]) -> str:
+        if match.lastgroup == "flag":
+            return match[0]
+        if match.lastgroup:
+            hiding.append(match.lastgroup)
+        return ""
+
+    return _UNSEEN.sub(shown, text), bool(hiding)
 
 
 def kinds_in(text: str) -> Iterator[str]:
@@ -122,14 +131,20 @@ def kinds_in(text: str) -> Iterator[str]:
         yield "override"
     if ROLE_MARKERS.search(small):
         yield "role_marker"
-    if any(_speaks(" ".join(match[0].split())) for match in HIDDEN_MARKUP.finditer(small)):
+    if "<" in small and any(_speaks(" ".join(match[0].split())) for match in HIDDEN_MARKUP.finditer(small)):
         yield "hidden_markup"
     if any(_overrides(decoded) or ROLE_MARKERS.search(decoded) for decoded in _decoded(plain)):
         yield "encoded"
 
 
 def _overrides(small: str) -> bool:
-    return any(match["not"] is None for pattern in OVERRIDES if pattern.search(small) for match in pattern.finditer(small))
+    return any(
+        match["not"] is None
+        for words, patterns in OVERRIDES.items()
+        if any(word in small for word in words)
+        for pattern in patterns
+        for match in pattern.finditer(small)
+    )
 
 
 def _speaks(markup: str) -> bool:
@@ -144,14 +159,6 @@ def _decoded(text: str) -> Iterator[str]:
             yield b64decode(match[0][: len(match[0]) // 4 * 4][:_MAX_DECODED], validate=True).decode().lower()
         except (NotBase64, ValueError):
             continue
-
-
-def _parts(text: str, pace: Callable[[int], None]) -> Iterator[str]:
-    """The text in parts that are looked through at once, each with the end of the one before."""
-    for start in range(0, max(1, len(text)), _SEEN_AT_ONCE):
-        part = text[max(0, start - _OVERLAP) : start + _SEEN_AT_ONCE]
-        pace(len(part))
-        yield part
 
 
 def _notice(found: Mapping[_Place, list[str]]) -> str:

@@ -113,11 +113,14 @@ class _WordList:
         return any(self._stands_at(text, match.start()) for match in self._starts.finditer(text))
 
     def _stands_at(self, text: str, start: int) -> bool:
-        return any(
-            text[start : start + length] in words and not _runs_on(text, start + length)
-            for key in dict.fromkeys(text[start : start + size] for size in _STARTS)
-            for length, words in self._by_start.get(key, {}).items()
-        )
+        for size in _STARTS:
+            words_by_length = self._by_start.get(text[start : start + size])
+            if words_by_length is None:
+                continue
+            for length, words in words_by_length.items():
+                if text[start : start + length] in words and not _runs_on(text, start + length):
+                    return True
+        return False
 
 
 def _plain(text: str) -> str:

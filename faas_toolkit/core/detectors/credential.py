@@ -80,6 +80,8 @@ _KEY = re.compile(
     rf"(?<![\[{{:])(?:secret|token|key|密钥|密鑰|秘钥){_SAYS}(?P<part>[a-z0-9+/_.=~-]{{16,1000}})(?![a-z0-9])", re.ASCII
 )
 _OF_A_KEY = re.compile(r"(?:access|refresh|id|auth|api|bearer|session|secret|private|encryption)[ _-]?$")
+_SHORTEST = 10
+"""Characters of the shortest that is found, `pwd=abc123`."""
 _FIELD = re.compile(
     r"(?:.*_)?(?:password|passwd|passphrase|pwd|密码|パスワード|senha|(?:access|refresh|id|auth|api|bearer|session)_?token"
     r"|(?:client|app|consumer|signing|shared|webhook)_secret|secret|(?:api|secret|private|access|account)_?key|secret_access_key)"
@@ -96,6 +98,8 @@ def find_credentials(text: str, key: str = "") -> Iterator[Found]:
     """
     if key and len(text) <= 2_000 and _FIELD.fullmatch(field_words(key)) and (whole := _WHOLE.fullmatch(text)):
         yield from _found(text, whole)
+        return
+    if len(text) < _SHORTEST:
         return
     readable = plain(text)
     for piece, pattern in _PATTERNS.items():

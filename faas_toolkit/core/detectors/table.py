@@ -1,6 +1,7 @@
 """The detectors by the name that the catalog uses."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from faas_toolkit.core.detectors.bank import find_bank_cards, find_ibans, is_card_field
 from faas_toolkit.core.detectors.credential import find_credentials
@@ -21,7 +22,11 @@ DETECTORS: Mapping[str, Callable[[str, str], Iterator[Found]]] = {
 }
 """Each takes a text and the name of its field, if it has one. The surest first: of two that find the same, it stands."""
 
+NUMERIC = frozenset({"bank_card", "cn_id", "jp_my_number", "us_ssn", "phone"})
+"""Those that find nothing in a text without seven digits close together (`core.detectors.text.DIGITS_TOGETHER`)."""
 
+
+@lru_cache(maxsize=4_096)
 def holds_number(detector: str, key: str) -> bool:
     """Whether a number, which is no text, is looked at by the detector; only where the name of its field leaves no doubt.
 
