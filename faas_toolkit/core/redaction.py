@@ -29,6 +29,8 @@ __all__ = [
 
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 6
+_LONGEST_SECRET = 20_000
+"""Characters; keys of accounts have 3,000. What is longer is a word list, which is no secret whole, and costs half a second."""
 _VISIT = 8
 """What going to one text, or cutting one out, costs: in characters that a detector looks at (`core/offload.py`, Pace)."""
 _SEARCHED_AT_ONCE = 128
@@ -46,10 +48,11 @@ class SecretRedactor:
         give_way: lets other calls run, while a large value is looked through (`core.offload.Offload.give_way`).
 
     Values shorter than six characters are left: removing them would spoil ordinary text, and the catalog refuses such secrets.
+    So are those above 20,000, which are word lists.
     """
 
     def __init__(self, secrets: Iterable[str], give_way: Callable[[], None] = nothing) -> None:
-        spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
+        spellings = {form for value in secrets if _SHORTEST_SECRET <= len(value) <= _LONGEST_SECRET for form in _spellings(value)}
         self._spellings = sorted(spellings, key=len, reverse=True)
         self._firsts = frozenset(spelling[0] for spelling in spellings)
         self._give_way = give_way
