@@ -162,8 +162,10 @@ class Runtime:
             ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
-                words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
+                words=tuple(rule.words for rule in catalog.review.refuse if rule.words),
                 detect=catalog.review.detect,
+                mark_instructions=catalog.review.mark_instructions,
+                offload=process.offload,
                 give_way=process.offload.give_way,
                 redact=self.redact,
             ),

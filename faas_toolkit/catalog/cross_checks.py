@@ -10,7 +10,7 @@ from itertools import islice
 from faas_toolkit.capabilities.crm.fields import FIELDS, Field
 from faas_toolkit.capabilities.crm.rows import comparable
 from faas_toolkit.catalog.findings import FoundAt, Path
-from faas_toolkit.core.detectors import DETECTORS
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.untrusted import nearest, printable
 from faas_toolkit.pipeline.config import CALLER_WORDS
 
