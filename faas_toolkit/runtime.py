@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from faas_toolkit.observe.audit import AuditLog
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
+    from faas_toolkit.pipeline.audit import Audit
     from faas_toolkit.pipeline.identity_token import TokenVerifier
 
 DIAGNOSE = "workspace.diagnose"
@@ -138,6 +139,7 @@ class Runtime:
         from faas_toolkit.pipeline.cache import Cache
         from faas_toolkit.pipeline.consult import Consult
         from faas_toolkit.pipeline.enrich import Enrich
+        from faas_toolkit.pipeline.intent import Intent
         from faas_toolkit.pipeline.review import Review
         from faas_toolkit.pipeline.validation import Validation
 
@@ -168,11 +170,12 @@ class Runtime:
                 traits=self._traits,
                 catalog_hash=self.loaded.hash,
             ),
+            Intent(write=self._audit.intend, traits=self._traits),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
     @cached_property
-    def _audit(self) -> Policy:
+    def _audit(self) -> "Audit":
         from faas_toolkit.pipeline.audit import Audit
 
         return Audit(
@@ -197,6 +200,7 @@ class Runtime:
             metrics=process.metrics,
             write=audit.write,
             keep=audit.keep,
+            heads=process.audit_heads,
         )
 
     def _verifier(self) -> "TokenVerifier | None":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.state.data_directory import DataDirectory
+    from faas_toolkit.state.file_values import FileValues
     from faas_toolkit.state.sql import Database
 
 PACKAGED_CATALOG = "packaged_catalog.yaml"
@@ -159,6 +160,13 @@ class Process:
         from faas_toolkit.state.sql import Database
 
         return Database(path=self.data_directory.path / "toolkit.sqlite", offload=self.offload)
+
+    @cached_property
+    def audit_heads(self) -> "FileValues":
+        """Where the heads of audit chains are kept beside the database."""
+        from faas_toolkit.state.file_values import FileValues
+
+        return FileValues(self.data_directory.path / "audit_heads")
 
     @cached_property
     def memory_cache(self) -> "CacheStore":
