@@ -242,6 +242,8 @@ class AuditLog:
             return (group if failure else ()), failure
         for chain in {entry.chain.workspace: entry.chain for entry in group}.values():
             self._spooling.look_for_left_behind(chain)
+        while not self._spooling.usable and self._drained_a_portion():
+            pass  # the disk takes no more: only when it is empty do rows that follow go into the database
         alone = self._is_left_alone()
         # Rows of a chain follow each other: where earlier ones wait on disk, so do these.
         direct = [entry for entry in group if not alone and not entry.chain.spool]

@@ -1,5 +1,6 @@
 """Small values as files that only the plugin's own user may read: `core.host.KeyValueStorage` over a directory."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -35,7 +36,8 @@ class FileValues:
                 file.write(value)
             unfinished.replace(self._directory / key)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
             raise _unavailable("written") from error
 
 
