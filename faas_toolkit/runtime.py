@@ -9,7 +9,7 @@ from faas_toolkit import diagnosis, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
-from faas_toolkit.core.errors import Internal, InvalidInput
+from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
@@ -69,7 +69,10 @@ class Runtime:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
-            self._fronts[name] = self._front(name)
+            try:
+                self._fronts[name] = self._front(name)
+            except Failure as failure:  # a setting that is wrong: that call is written down too
+                return self._refusing(failure)(call)
         return self._fronts[name](call)
 
     def offer(self, call: Call) -> Offer:
@@ -94,11 +97,16 @@ class Runtime:
         from faas_toolkit.pipeline.front import compose
 
         if self.unusable and name != DIAGNOSE:
-            return compose((self._audit,), self._refuse)
+            return self._refusing(self.broken or Internal("There is no catalog."))
         return compose(self._policies, self._capability(name))
 
-    def _refuse(self, call: Call) -> Answer:
-        raise self.broken or Internal("There is no catalog.")
+    def _refusing(self, failure: Failure) -> Proceed:
+        from faas_toolkit.pipeline.front import compose
+
+        def refuse(call: Call) -> Answer:
+            raise failure
+
+        return compose((self._audit,), refuse)
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
