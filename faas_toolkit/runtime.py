@@ -16,7 +16,7 @@ from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
-from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
@@ -227,11 +227,20 @@ class Runtime:
             families = self._families
             make: Mapping[str, Callable[[], Capability]] = {
                 **families.capabilities,
+                "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
+
+    def _audit_search(self) -> Capability:
+        from faas_toolkit.capabilities.audit.capability import AuditSearch
+        from faas_toolkit.observe import audit_search
+
+        trail = audit_search.AuditSearch(database=self._process.database, log=self._log)
+        tools = {operation_named(name).tool: name for name in OPERATIONS}
+        return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)

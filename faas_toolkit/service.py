@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Call, Origin, Record
+from faas_toolkit.core.call import Answer, Call, Origin, Record
+from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
@@ -40,6 +41,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """A file that goes out with an answer, where the host takes files."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an adapter turns into an answer: a text with variables, or a failure."""
 
@@ -49,6 +59,7 @@ class Outcome:
     source: str = ""
     added: Mapping[str, object] = field(default_factory=dict)
     failure: Failure | None = None
+    file: OutgoingFile | None = None
 
 
 @dataclass(slots=True)
@@ -106,9 +117,10 @@ class Service:
             yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=answer.variables,
+                variables=_without_exported(answer),
                 source=answer.source,
                 added=answer.added,
+                file=_exported_file(answer),
             )
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
@@ -261,3 +273,22 @@ class Service:
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
+
+
+def _exported_file(answer: Answer) -> OutgoingFile | None:
+    """Made of what was reviewed and redacted, so that a file shows nothing that the variable would not."""
+    if answer.exported is None:
+        return None
+    items = answer.variables[answer.exported.variable]
+    lines = (canonical_json(item) + "\n" for item in (items if isinstance(items, (list, tuple)) else ()))
+    content = "".join(lines).encode("utf-8", "replace")
+    return OutgoingFile(name=answer.exported.name, media_type="application/x-ndjson", content=content)
+
+
+def _without_exported(answer: Answer) -> Mapping[str, object]:
+    """The variables with as many items as a variable should hold."""
+    if answer.exported is None:
+        return answer.variables
+    items = answer.variables[answer.exported.variable]
+    shown = list(items[: answer.exported.shown]) if isinstance(items, (list, tuple)) else items
+    return {**answer.variables, answer.exported.variable: shown}

@@ -35,6 +35,7 @@ VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
 OPERATIONS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.operations:SEARCH",
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
@@ -47,6 +48,7 @@ OPERATIONS: Mapping[str, str] = {
 }
 
 PRESENTERS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.presentation:present_search",
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
