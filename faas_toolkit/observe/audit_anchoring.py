@@ -14,6 +14,7 @@ from faas_toolkit.observe.audit_chain import Head
 from faas_toolkit.observe.audit_retention import Retention
 from faas_toolkit.observe.audit_store import Chain
 from faas_toolkit.observe.audit_verify import Evidence
+from faas_toolkit.state.cipher import Cipher
 
 type PlaceName = Literal["data directory", "Dify's storage"]
 
@@ -56,14 +57,13 @@ class Anchoring:
 
     def evidence(self, chain: Chain, storage: KeyValueStorage | None) -> Evidence:
         """What the places and this process know of the workspace's chains."""
-        heads = {(self._writer, chain.committed)} if chain.committed.sequence else set()
-        problems: list[str] = []
-        directory = self._directory
+        own = frozenset({(self._writer, chain.committed)} if chain.committed.sequence else ())
+        known, directory, oldest = Evidence(own), self._directory, self._retention.oldest
         if directory is not None:
-            heads |= self._offload.run("sqlite", lambda: self._load(chain, directory, "data directory", problems))
+            known |= self._offload.run("sqlite", lambda: told_by(directory, "data directory", chain.cipher, oldest))
         if storage is not None:
-            heads |= self._load(chain, storage, "Dify's storage", problems)
-        return Evidence(frozenset(heads), tuple(problems))
+            known |= told_by(storage, "Dify's storage", chain.cipher, oldest)
+        return known
 
     def _due(self, chain: Chain, place: PlaceName, *, at_once: bool = False) -> bool:
         now = self._clock.monotonic()
@@ -88,18 +88,18 @@ class Anchoring:
         self._complained.discard(name)
         chain.anchored[name] = (committed, chain.anchored[name][1])
 
-    def _load(self, chain: Chain, place: KeyValueStorage, name: PlaceName, problems: list[str]) -> set[tuple[str, Head]]:
-        try:
-            heads = audit_anchor.load(place, chain.cipher)
-        except Unavailable:
-            problems.append(f"the heads kept in {name} cannot be read now")
-        except AnchorDamaged:
-            problems.append(f"the heads kept in {name} were changed")
-        else:
-            return {(writer, each.head) for writer, each in heads.items() if each.time >= self._retention.oldest}
-        return set()
-
     def _complain(self, name: PlaceName, error: Exception) -> None:
         if name not in self._complained:
             self._complained.add(name)
             _log.warning("Heads of audit chains cannot be kept in %s: %s", name, type(error).__name__)
+
+
+def told_by(place: KeyValueStorage, name: PlaceName, cipher: Cipher, oldest: float) -> Evidence:
+    """What one place knows of a workspace's chains, without what is older than `oldest` (epoch seconds); never raises."""
+    try:
+        heads = audit_anchor.load(place, cipher)
+    except Unavailable:
+        return Evidence(problems=(f"the heads kept in {name} cannot be read now",))
+    except AnchorDamaged:
+        return Evidence(problems=(f"the heads kept in {name} were changed",))
+    return Evidence(frozenset((writer, each.head) for writer, each in heads.items() if each.time >= oldest))

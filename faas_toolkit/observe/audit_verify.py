@@ -40,6 +40,10 @@ class Evidence:
     problems: tuple[str, ...] = ()
     """What is wrong with a place where heads are kept, in words."""
 
+    def __or__(self, other: "Evidence") -> "Evidence":
+        """What both know."""
+        return Evidence(self.heads | other.heads, self.problems + other.problems)
+
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:

@@ -46,7 +46,7 @@ class AuditSearch:
         question = self._question(call, EXPORT_ROWS if export else int(str(call.arguments["limit"])))
         page = self._trail.search(question)
         rows = [{**row, "time": as_time(row["time"])} for row in page.rows]
-        chain = _chain(self._trail.verify(call)) if call.arguments["verify"] else {}
+        chain = chain_as_variable(self._trail.verify(call)) if call.arguments["verify"] else {}
         notices: tuple[str, ...] = ()
         exported = None
         if export and call.origin.surface in _TAKES_FILES:
@@ -138,7 +138,8 @@ def _place(cursor: str) -> Place | None:
     return place
 
 
-def _chain(found: Verified) -> dict[str, object]:
+def chain_as_variable(found: Verified) -> dict[str, object]:
+    """The variable `chain`."""
     return {
         "intact": found.intact,
         "complete": found.complete,
