@@ -147,12 +147,16 @@ class Runtime:
         from faas_toolkit.pipeline.cache import Cache
         from faas_toolkit.pipeline.consult import Consult
         from faas_toolkit.pipeline.enrich import Enrich
-        from faas_toolkit.pipeline.intent import Intent
+        from faas_toolkit.pipeline.intent import Intent, with_intent
         from faas_toolkit.pipeline.review import Review
         from faas_toolkit.pipeline.validation import Validation
 
         catalog, process = self.loaded.catalog, self._process
-        invoke = self._families.functions.invoke
+        invoke = with_intent(
+            self._families.functions.invoke,
+            write=self._audit.intend,
+            has_effects=lambda name: catalog.functions[name].effects != "none",
+        )
         return (
             self._audit,
             Validation(),

@@ -13,6 +13,7 @@ from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
+from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
@@ -120,7 +121,7 @@ class Service:
                 variables=_without_exported(answer),
                 source=answer.source,
                 added=answer.added,
-                file=_exported_file(answer),
+                file=_exported_file(answer, Pace(self._process.offload.give_way)),
             )
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
@@ -275,14 +276,16 @@ class Service:
             kept.runtime.close()
 
 
-def _exported_file(answer: Answer) -> OutgoingFile | None:
+def _exported_file(answer: Answer, pace: Pace) -> OutgoingFile | None:
     """Made of what was reviewed and redacted, so that a file shows nothing that the variable would not."""
     if answer.exported is None:
         return None
     items = answer.variables[answer.exported.variable]
-    lines = (canonical_json(item) + "\n" for item in (items if isinstance(items, (list, tuple)) else ()))
-    content = "".join(lines).encode("utf-8", "replace")
-    return OutgoingFile(name=answer.exported.name, media_type="application/x-ndjson", content=content)
+    lines: list[bytes] = []
+    for item in items if isinstance(items, (list, tuple)) else ():
+        lines.append(canonical_json(item).encode("utf-8", "replace") + b"\n")
+        pace(len(lines[-1]))
+    return OutgoingFile(name=answer.exported.name, media_type="application/x-ndjson", content=b"".join(lines))
 
 
 def _without_exported(answer: Answer) -> Mapping[str, object]:

@@ -3,10 +3,10 @@
 The row has the outcome `intent`; the row of how the call ended has the same request id and follows it in the same chain.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from faas_toolkit.core.call import Answer, Call
-from faas_toolkit.core.chain import Proceed
+from faas_toolkit.core.chain import InvokeFunction, Proceed
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.stream import Stream
 
@@ -32,6 +32,24 @@ class Intent:
         if not _only_reads(call) and self._traits(call).effects != "none":
             self._write(call)
         return proceed(call)
+
+
+def with_intent(invoke: InvokeFunction, *, write: Callable[[Call], None], has_effects: Callable[[str], bool]) -> InvokeFunction:
+    """The same for functions before and after an operation, which may have effects where the operation has none.
+
+    Args:
+        invoke: calls a function of the catalog.
+        write: as for the policy.
+        has_effects: whether the function of that name has any.
+    """
+
+    def invoke_written_down(name: str, payload: Mapping[str, object], call: Call) -> object:
+        if has_effects(name):
+            call.record.decide("intent", "function", name)
+            write(call)
+        return invoke(name, payload, call)
+
+    return invoke_written_down
 
 
 def _only_reads(call: Call) -> bool:

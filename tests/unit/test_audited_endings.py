@@ -20,7 +20,12 @@ from tests.fakes.servers import serving
 KEY = "a shared secret of this test that is long enough"
 MODEL = {"provider": "p", "model": "small", "mode": "chat"}
 FALLBACK = {"prompt": "Hello", "model": MODEL, "fallback_model": MODEL}
-ANSWERS = {"/run": b'{"ran": 1}', "/no": b'{"allow": false, "reason": "Not on Sundays."}', "/garbage": b"<html>"}
+ANSWERS = {
+    "/yes": b'{"allow": true}',
+    "/run": b'{"ran": 1}',
+    "/no": b'{"allow": false, "reason": "Not on Sundays."}',
+    "/garbage": b"<html>",
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,7 @@ def catalog(address):
         functions = {
             name: {"platform": "http", "target": {"url": f"{address}/{name}"}} for name in ("run", "no", "garbage", "broken")
         }
+        functions["asked"] = {**functions["run"], "target": {"url": f"{address}/yes"}, "effects": "once"}
         functions["once"] = {**functions["run"], "effects": "once"}
         functions["kept"] = {**functions["run"], "cache": "5m"}
         allow = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use"]
@@ -109,6 +115,7 @@ ENDINGS = {
     "a function that answers garbage": ("function.call", {"function": "garbage"}, {}, ["bad_response"]),
     "a document added": ("knowledge.add", {"text": "Hello.", "base": "notes"}, {}, ["intent", "ok"]),
     "a document that is not there": ("knowledge.remove", {"document": "notes:99"}, {}, ["intent", "not_found"]),
+    "a function with effects in front": (*LOOKUP, {"operations": {"crm.lookup": {"before": "asked"}}}, ["intent", "ok"]),
     "a stream": ("model.fallback", FALLBACK, {}, ["ok"]),
     "a stream that breaks": ("model.fallback", FALLBACK, {"pieces": ("a", Throttled("No."))}, ["throttled"]),
     "a stream nobody reads": ("model.fallback", FALLBACK, {"read_to_the_end": False}, ["cancelled"]),
