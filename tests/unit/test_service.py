@@ -329,3 +329,36 @@ def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process)
     content = json.loads(rows[0]["content"])
     assert (content["usage"], content["tokens"]) == ({"tokens": 5}, {"prompt": 3, "completion": 2})
     assert content["source"] == "chat.house"
+
+
+@pytest.mark.parametrize(
+    ("quota", "told"),
+    [
+        ("{of: tokens, limit: 1k, per: 1d}", "The quota of each user is used up: 1000 tokens in any 86400 s."),
+        (
+            "{of: cost, limit: 0.5, currency: CNY, per: 1d, by: [user, role]}",
+            "The quota of each user and role is used up: 0.5 CNY in any 86400 s.",
+        ),
+    ],
+)
+def test_what_a_model_used_counts_on_the_catalog_s_quota_of_the_caller(service, quota, told):
+    priced = MODELS.replace("model: small", "model: small, price: {currency: CNY, per: 1k tokens, input: 0.5, output: 0.5}")
+    settings = RuntimeSettings(catalog=f"{priced}limits: [{quota}]\n")
+
+    def ask(user="u"):
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id=user, app_id="app")
+        said = [Generated(text="so", model="m"), Generated(finish_reason="stop", prompt_tokens=20, completion_tokens=1_200)]
+        request = Request(
+            operation=operation_named("model.generate"),
+            arguments={"prompt": "Hi"},
+            origin=origin,
+            host=FakeHost(llm=FakeModels(small=said)),
+        )
+        return service.run(settings, request)
+
+    assert ask().failure is None
+    refused = ask()
+    assert refused.failure.kind == "throttled"
+    assert refused.failure.message == told
+    assert 86_000 < refused.failure.retry_after < 90_000
+    assert ask("other").failure is None

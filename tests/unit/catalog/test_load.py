@@ -188,6 +188,32 @@ def test_what_is_probably_not_meant_is_a_warning(load, role, path, words):
     assert warning.line == 3
 
 
+COSTS = "limits: [{of: cost, limit: 5, per: 1d, currency: CNY}]"
+DEPLOYMENT = "{name: a, kind: dify, provider: v/x/x, model: m%s}"
+PRICED = ", price: {currency: %s, input: 1, output: 2}"
+
+
+@pytest.mark.parametrize(
+    ("deployment", "limits", "warned"),
+    [
+        ("", COSTS, True),
+        (PRICED % "USD", COSTS, True),
+        (PRICED % "CNY", COSTS, False),
+        ("", "", False),
+        (", limits: [{cost: 5, currency: CNY, per: 1d}]", "", True),
+        (", limits: [{cost: 5, currency: CNY, per: 1d}]" + PRICED % "CNY", "", False),
+    ],
+)
+def test_a_deployment_whose_cost_nobody_can_know_before_is_a_warning(load, deployment, limits, warned):
+    pools = f"models: {{pools: {{chat: {{deployments: [{DEPLOYMENT % deployment}]}}}}}}"
+    warnings = load(f"version: 1\n{pools}\n{limits}\n").warnings
+    assert len(warnings) == warned
+    for warning in warnings:
+        assert warning.path == "models.pools.chat.deployments[0]"
+        assert "no price in it, so it counts as 0" in warning.message
+        assert "price: {currency: CNY" in warning.hint
+
+
 def test_functions_that_no_role_may_call_are_a_warning(load):
     functions = 'functions: {f: {platform: http, target: {url: "https://x.example"}}}'
     (warning,) = load(f"version: 1\n{functions}\n").warnings
