@@ -5,7 +5,22 @@ store's own clock, and nothing else; so the in-process store simply calls it, an
 decision of the same name as one script beside the data, in one round trip.
 """
 
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Script:
+    """A decision in Redis' Lua, named by what it says: a changed text is another script, so versions never mix."""
+
+    text: str
+
+    @cached_property
+    def sha1(self) -> str:
+        """The name under which Redis knows it; no secret depends on it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 class Step[S, R](Protocol):
