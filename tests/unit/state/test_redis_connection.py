@@ -49,14 +49,14 @@ def test_the_database_of_the_url_is_the_one_that_is_asked(server):
 
 
 def test_a_user_name_and_a_password_are_shown(tmp_path):
-    with running(lambda folder: RedisServer(folder, "--user", *"app on >p@ss ~{* +@all".split()), tmp_path) as server:
+    with running(lambda folder: RedisServer(folder, "--user", *["app", "on", ">p@ss", "~{*", "+@all"]), tmp_path) as server:
         with pytest.raises(Unavailable, match="refuses the user name or password"):
             connect(server.url.replace("//", "//app:wrong@")).ask("{w}", "GET", "{w}")
         assert connect(server.url.replace("//", "//app:p%40ss@")).ask("{w}", "GET", "{w}") is None
 
 
 def test_what_the_user_may_not_do_is_said_and_does_not_count_as_away(tmp_path):
-    with running(lambda folder: RedisServer(folder, "--user", *"app on >pw ~{* +get".split()), tmp_path) as server:
+    with running(lambda folder: RedisServer(folder, "--user", *["app", "on", ">pw", "~{*", "+get"]), tmp_path) as server:
         redis = connect(server.url.replace("//", "//app:pw@"))
         with pytest.raises(Unavailable, match="what that user may do") as caught:
             redis.ask("{w}", "SET", "{w}", "1")
