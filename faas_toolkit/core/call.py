@@ -3,11 +3,14 @@
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.operation import Operation
+
+if TYPE_CHECKING:
+    from faas_toolkit.core.outbound import CallerLine
 
 Surface = Literal["workflow", "agent_chat", "agent_node", "gateway"]
 MaskMode = Literal["keep", "partial", "token", "drop"]
@@ -177,6 +180,8 @@ class Call:
     trace_id: str = ""
     depth: int = 0
     """How many functions stand above this call."""
+    quotas: "tuple[CallerLine, ...]" = ()
+    """Of the caller, spent where a model is asked; those that are not by model come first."""
 
     @property
     def workspace(self) -> Workspace:

@@ -115,6 +115,10 @@ class Throttled(Failure):
     retryable_by_default = True
 
 
+class QuotaSpent(Throttled):
+    """The caller's own quota has nothing left: whoever else is asked, the answer is the same."""
+
+
 class TooLarge(Failure):
     """Something exceeds its size limit."""
 

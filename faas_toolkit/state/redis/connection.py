@@ -12,8 +12,8 @@ from redis.connection import BlockingConnectionPool  # noqa: TID253 - same
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
 from faas_toolkit.net.egress import EgressGuard
-from faas_toolkit.state.base import Script
 from faas_toolkit.state.redis.address import RedisAddress
+from faas_toolkit.state.redis.script import Script
 from faas_toolkit.state.redis.servers import servers_at
 
 TRY_EVERY = 1.0

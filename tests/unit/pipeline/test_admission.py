@@ -88,7 +88,7 @@ def test_an_unverified_caller_without_an_app_falls_to_the_workspace():
     assert refused == [1, 1, 1, 0, 0]
     with pytest.raises(Throttled) as raised:
         house.ask(subject="dify:new", app_id=None)
-    assert "this workspace" in raised.value.message
+    assert "shared in this workspace" in raised.value.message
     assert "does not say whose it is" in raised.value.message
     assert house.allowed(1, subject="dify:0", app_id="app-1") == 1
 

@@ -7,9 +7,9 @@ import pytest
 
 from faas_toolkit.core.errors import Blocked, InvalidInput, Unavailable
 from faas_toolkit.net.egress import OPERATOR_ALLOW, EgressGuard
-from faas_toolkit.state.base import Script
 from faas_toolkit.state.redis.address import RedisAddress
 from faas_toolkit.state.redis.connection import TRY_EVERY, RedisConnection
+from faas_toolkit.state.redis.script import Script
 from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import RedisServer, running
 from tests.fakes.redis_arrangements import SentinelServer, TlsRedisServer, redis_cli, running_cluster
