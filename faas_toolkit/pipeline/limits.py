@@ -21,7 +21,7 @@ PARTS = 64
 type Usage = Mapping[str, int]
 """What was really used, by `LimitLine.unit`; other names in it are ignored."""
 
-_MOST_USED = 10**12
+MOST_USED = 10**12
 """Of one call on one line: what a server says beyond that is nonsense, and sums must stay whole numbers in a double (< 2^53)."""
 
 
@@ -294,7 +294,7 @@ class Limits:
         if held is None:
             return None
         for ring, part, weight in held.bookings:
-            used = 0 if ring.line.of in give_back else min(max(0, usage.get(ring.line.unit, weight)), _MOST_USED)
+            used = 0 if ring.line.of in give_back else min(max(0, usage.get(ring.line.unit, weight)), MOST_USED)
             if used != weight:
                 ring.change(part, used - weight)
         return held
