@@ -197,6 +197,8 @@ class Limits:
             ring = kept.pop((line.unit, line.per), None) or Ring(line, now)
             ring.restate(line)
             rings.append(ring)
+        for held in self.pending.values() if kept else ():  # a line that is gone is forgotten by those who booked on it
+            held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
         caps = [line for line in lines if line.of == "concurrency"]

@@ -13,6 +13,7 @@ from typing import Any
 from faas_toolkit.core.outbound import BreakerRules, LimitLine
 from faas_toolkit.pipeline.gate_steps import GIVE_BACK, Answered, Enter, Entry, Settle
 from faas_toolkit.pipeline.limits import MOST_USED, micros, weight_on
+from faas_toolkit.pipeline.local_share import share_of_entry, share_of_spending
 from faas_toolkit.pipeline.quota_steps import Refused, Release, Share, Spend
 from faas_toolkit.state.redis.cells import ScriptForm
 from faas_toolkit.state.redis.script import Script
@@ -26,13 +27,13 @@ _GATE = ("cells", "limits", "breaker", "quota_steps", "gate_steps")
 def script_forms() -> Mapping[str, ScriptForm]:
     """By the name of the step."""
     return {
-        "gate.enter": ScriptForm(script=_script(_GATE, "enter"), arguments=_enter, reply=_entry),
+        "gate.enter": ScriptForm(script=_script(_GATE, "enter"), arguments=_enter, reply=_entry, share=share_of_entry),
         "gate.may_wait": ScriptForm(script=_script(_GATE, "may_wait"), arguments=_nothing, reply=_truth),
-        "gate.answered": ScriptForm(script=_script(_GATE, "answered"), arguments=_answered, reply=_none),
-        "gate.settle": ScriptForm(script=_script(_GATE, "settle_call"), arguments=_settle, reply=_none),
+        "gate.answered": ScriptForm(script=_script(_GATE, "answered"), arguments=_answered, reply=_none, concludes=True),
+        "gate.settle": ScriptForm(script=_script(_GATE, "settle_call"), arguments=_settle, reply=_none, concludes=True),
         "gate.repeat": ScriptForm(script=_script(_GATE, "take_repetition"), arguments=_nothing, reply=_truth),
-        "quota.spend": ScriptForm(script=_script(_QUOTA, "spend"), arguments=_spend, reply=_refused),
-        "quota.release": ScriptForm(script=_script(_QUOTA, "release"), arguments=_release, reply=_none),
+        "quota.spend": ScriptForm(script=_script(_QUOTA, "spend"), arguments=_spend, reply=_refused, share=share_of_spending),
+        "quota.release": ScriptForm(script=_script(_QUOTA, "release"), arguments=_release, reply=_none, concludes=True),
     }
 
 

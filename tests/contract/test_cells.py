@@ -1,6 +1,7 @@
 """Cells in memory and on Redis come to the same decisions: one body over both, then random sequences side by side."""
 
 import itertools
+import os
 from dataclasses import replace
 
 import pytest
@@ -167,6 +168,8 @@ def test_keys_carry_the_workspace_as_their_hash_tag_and_expire(redis, clock):
         assert 0 < redis.ask(name, "PTTL", name) <= 90_000
 
 
+EXAMPLES = int(os.environ.get("FAAS_TOOLKIT_TEST_EXAMPLES", "150"))
+
 LINES = {
     "plain": (LimitLine("requests", 5, 10.0),),
     "grows": (LimitLine("requests", 6, 10.0, adapt_to=20), LimitLine("tokens", 50, 30.0)),
@@ -179,61 +182,61 @@ BREAKERS = {
     "busy": BreakerRules(window=5.0, minimum=2, open_for=3.0, saturation=SaturationRules(wait=1.0, in_flight=0.5, period=2.0)),
 }
 QUOTAS = (LimitLine("tokens", 40, 20.0), LimitLine("cost", 60, 10.0, currency="CNY"), LimitLine("concurrency", 2))
+TARGETS = st.sampled_from([target(*lines, breaker=rules) for lines in LINES.values() for rules in BREAKERS.values()])
 CALLS = st.sampled_from([f"c{number}" for number in range(8)])
 MICROS = st.sampled_from([0, 1, 156_249, 156_250, SECOND, 3 * SECOND, 11 * SECOND])
 AMOUNT = st.integers(0, 60)
+AMOUNTS = st.fixed_dictionaries({"tokens": AMOUNT, "cost:CNY": AMOUNT})
+ODD_USAGE = {"tokens": -5, "requests": 2, "cost:CNY": 10**15}
+SHARES = st.lists(st.tuples(st.integers(0, len(QUOTAS) - 1), AMOUNT), unique_by=lambda share: share[0], max_size=2)
+
+ENTER = st.builds(
+    Enter,
+    target=TARGETS,
+    call=CALLS,
+    cost=AMOUNTS,
+    first=st.booleans(),
+    patience=MICROS,
+    lease=st.sampled_from([2 * SECOND, 60 * SECOND]),
+    probe_lease=st.just(3 * SECOND),
+    waiting=st.booleans(),
+    waited=MICROS,
+)
+SETTLE = st.builds(
+    Settle,
+    call=CALLS,
+    answered=st.sampled_from([True, False, None]),
+    took=MICROS,
+    throttled=st.booleans(),
+    refund=st.sampled_from(["nothing", "work", "everything"]),
+    usage=st.one_of(st.just({}), AMOUNTS, st.just(ODD_USAGE)),
+    retry_after=st.one_of(st.none(), MICROS),
+)
+SPEND = st.builds(Spend, call=CALLS, shares=st.just(()), lease=st.just(5 * SECOND))
+OWN = st.one_of(st.builds(Answered, call=CALLS, took=MICROS), st.just(MayWait()), st.just(Repeat()))
+PAUSES = st.sampled_from([0, 0, 0, 0.05, 0.4, 2, 7, 40, 300])
+STEPS = st.tuples(PAUSES, st.one_of(ENTER, ENTER, SETTLE, OWN, SPEND, st.builds(Release, call=CALLS)), SHARES)
 
 
-@st.composite
-def steps(draw):
-    limits = LINES[draw(st.sampled_from(sorted(LINES)))]
-    breaker = BREAKERS[draw(st.sampled_from(sorted(BREAKERS)))]
-    quotas = draw(st.lists(st.sampled_from(range(len(QUOTAS))), unique=True, max_size=2))
-    asked = target(*limits, breaker=breaker)
-    amounts = draw(st.fixed_dictionaries({"tokens": AMOUNT, "cost:CNY": AMOUNT}))
-    shares = tuple(Share(QUOTAS[index], draw(AMOUNT)) for index in quotas)
-    entering = st.builds(
-        Enter,
-        target=st.just(asked),
-        call=CALLS,
-        cost=st.just(amounts),
-        first=st.booleans(),
-        patience=MICROS,
-        lease=st.sampled_from([2 * SECOND, 60 * SECOND]),
-        probe_lease=st.just(3 * SECOND),
-        shares=st.just(shares),
-        waiting=st.booleans(),
-        waited=MICROS,
-    )
-    settling = st.builds(
-        Settle,
-        call=CALLS,
-        answered=st.sampled_from([True, False, None]),
-        took=MICROS,
-        throttled=st.booleans(),
-        refund=st.sampled_from(["nothing", "work", "everything"]),
-        usage=st.one_of(st.just({}), st.just(amounts), st.just({"tokens": -5, "requests": 2, "cost:CNY": 10**15})),
-        retry_after=st.one_of(st.none(), MICROS),
-    )
-    own = st.one_of(st.builds(Answered, call=CALLS, took=MICROS), st.just(MayWait()), st.just(Repeat()))
-    spending = st.builds(Spend, call=CALLS, shares=st.just(shares), lease=st.just(5 * SECOND))
-    # Settling is given the same cells as entering; the other steps of the gate the target's alone.
-    return draw(
-        st.one_of(
-            st.tuples(st.just(("target", *quotas)), st.one_of(entering, entering, settling)),
-            st.tuples(st.just(("target",)), own),
-            st.tuples(st.just(tuple(quotas)), st.one_of(spending, st.builds(Release, call=CALLS))),
-        ).filter(lambda drawn: drawn[0])
-    )
+def on_cells(step, drawn):
+    """The step with its shares, and the names of its cells: the target's first, where it is one of the gate."""
+    shares = tuple(Share(QUOTAS[index], amount) for index, amount in drawn or [(0, 5)])
+    if isinstance(step, Enter | Spend):
+        step = replace(step, shares=shares)
+    quotas = [f"quota-{index}" for index, _ in drawn or [(0, 5)]]
+    if isinstance(step, Spend | Release):
+        return step, quotas
+    return step, ["target", *quotas] if isinstance(step, Enter | Settle) else ["target"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(sequence=st.lists(st.tuples(st.sampled_from([0, 0, 0, 0.05, 0.4, 2, 7, 40, 300]), steps()), max_size=40))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sequence=st.lists(STEPS, max_size=40))
 def test_python_and_lua_decide_alike(redis, sequence):
     clock, workspace = FakeClock(), f"workspace-{next(WORKSPACES)}"
     both = MemoryCells(clock), on_redis(redis, clock)
-    for pause, (names, step) in sequence:
+    for pause, drawn, shares in sequence:
         clock.advance(pause)
+        step, names = on_cells(drawn, shares)
         keys = tuple(f"{workspace}:{name}" for name in names)
         expected, found = (cells.apply(keys, step) for cells in both)
         assert alike(expected, found), (step, expected, found)

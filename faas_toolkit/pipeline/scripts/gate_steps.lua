@@ -6,15 +6,7 @@ local BUDGET_WINDOW, BUDGET_SHARE, BUDGET_FLOOR, BUDGET_PARTS = 60000000, 10, 3,
 local function restate(cell, lines_text, rules_text)
   local before = field_of(cell, 'lines')
   if before ~= lines_text then
-    local kept = {}
-    for _, line in ipairs(cjson.decode(lines_text)) do
-      kept[ring_name(line)] = true
-    end
-    for _, line in ipairs(before and cjson.decode(before) or {}) do
-      if not kept[ring_name(line)] then
-        drop(cell, ring_name(line))
-      end
-    end
+    forget_lines(cell, before and cjson.decode(before) or {}, cjson.decode(lines_text))
     put(cell, 'lines', lines_text)
   end
   if field_of(cell, 'rules') ~= rules_text then

@@ -253,6 +253,30 @@ local function due(cell, call, held)
   return now
 end
 
+-- Lines that are gone are forgotten, also by those who have booked on them.
+local function forget_lines(cell, before, after)
+  local gone, any = {}, false
+  for _, line in ipairs(before) do
+    gone[ring_name(line)] = true
+  end
+  for _, line in ipairs(after) do
+    gone[ring_name(line)] = nil
+  end
+  for name in pairs(gone) do
+    drop(cell, name)
+    any = true
+  end
+  for _, call in ipairs(any and redis.call('ZRANGE', cell.leases, 0, -1) or {}) do
+    local held = held_by(cell, call)
+    for index = #held, 3, -1 do
+      if gone[held[index][1]] then
+        table.remove(held, index)
+      end
+    end
+    note_held(cell, call, held)
+  end
+end
+
 local MOST_USED = 1000000000000
 
 -- `held` as it stands now, where the caller has changed it.

@@ -16,6 +16,10 @@ LAYOUT = "1"
 """A part of each key: processes with another layout of the cells do not read these."""
 
 
+def _unshared[S](step: S, processes: int | None) -> S:
+    return step
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptForm:
     """The script that comes to the same decision as the steps of one name."""
@@ -26,6 +30,10 @@ class ScriptForm:
     """What the step says, in words."""
     reply: Callable[[Any, Any], Any]
     """From the step and the script's answer, what the step would have replied."""
+    concludes: bool = False
+    """It tells how something ended and decides nothing; its reply is None."""
+    share: Callable[[Any, int | None], Any] = _unshared
+    """The step with its limits divided among so many processes; None: without limits."""
 
 
 def keys_of(key: str) -> tuple[str, str]:
