@@ -252,4 +252,7 @@ def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
 def _quotas(catalog: "Catalog") -> tuple["Quota", ...]:
     from faas_toolkit.pipeline.admission import Quota
 
-    return tuple(Quota(of=quota.of, limit=quota.limit, per=quota.per, by=quota.by) for quota in catalog.limits)
+    return tuple(
+        Quota(of=quota.of, limit=quota.limit, per=quota.per or 0.0, by=quota.by, currency=quota.currency or "")
+        for quota in catalog.limits
+    )
