@@ -53,6 +53,23 @@ def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
         )
 
 
+def redis_findings(stores: "Stores") -> Iterator[Finding]:
+    """Whether the Redis that is named answers, and what decides about limits where it does not."""
+    try:
+        if stores.redis is None:
+            return
+        stores.redis.check()
+    except Failure as failure:
+        meanwhile = {
+            "local_share": "Each process decides about limits by itself meanwhile, with its share of them.",
+            "closed": "What is limited is refused meanwhile (`state.redis_gone: closed`).",
+            "open": "Nothing is limited meanwhile (`state.redis_gone: open`).",
+        }[stores.chosen.redis_gone]
+        yield Finding(check="storage", item="redis", status="failed", text=f"{failure.message} {meanwhile}", repair=failure.hint)
+    else:
+        yield Finding(check="storage", item="redis", status="ok", text="Redis answers; limits hold over all its processes.")
+
+
 def version_findings() -> Iterator[Finding]:
     """What runs."""
     import platform

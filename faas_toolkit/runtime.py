@@ -58,7 +58,12 @@ class Runtime:
         self.broken = broken
         self.stands_in = stands_in
         self._stores = process.lease_stores(
-            StoreSettings(database_url=settings.database_url, redis_url=settings.redis_url, allow=loaded.catalog.network.allow)
+            StoreSettings(
+                database_url=settings.database_url,
+                redis_url=settings.redis_url,
+                allow=loaded.catalog.network.allow,
+                redis_gone=loaded.catalog.state.redis_gone,
+            )
         )
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
@@ -91,6 +96,8 @@ class Runtime:
             raise self.broken
         if self._verifier is not None:
             self._verifier.check()
+        if self._stores.redis is not None:
+            self._stores.redis.check()
         role = self._settings.default_role
         if role not in self.loaded.catalog.roles:
             raise InvalidInput(
@@ -257,6 +264,7 @@ class Runtime:
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
+        yield from diagnosis.redis_findings(self._stores)
         yield from diagnosis.version_findings()
 
 

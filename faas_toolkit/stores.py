@@ -15,9 +15,12 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
+    from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.redis.connection import RedisConnection
+    from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
 
 
@@ -31,6 +34,8 @@ class StoreSettings:
     """Empty: counters are kept in this process."""
     allow: tuple[str, ...] = ()
     """The catalog's `network.allow`: the servers' hosts pass the same guard as every other target."""
+    redis_gone: "RedisGone" = "local_share"
+    """The catalog's `state.redis_gone`."""
 
 
 class Stores:
@@ -41,6 +46,7 @@ class Stores:
         directory: of the embedded stores.
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
+        metrics: of the process; None: nothing is counted.
     """
 
     def __init__(
@@ -52,12 +58,14 @@ class Stores:
         directory: Path,
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
+        metrics: "Metrics | None" = None,
     ) -> None:
         self._clock = clock
         self._offload = offload
         self._environment = environment
         self._directory = directory
         self._embedded = embedded
+        self._metrics = metrics
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -71,14 +79,37 @@ class Stores:
             directory=self._directory,
             chosen=chosen,
             embedded=self,
+            metrics=self._metrics,
         )
 
     @cached_property
     def cells(self) -> "Cells":
-        """Limits, breakers and leases."""
+        """Limits, breakers and leases; raises `InvalidInput` where the address of Redis is none."""
+        if self.redis is not None:
+            return self._shared_cells(self.redis)
+        if self._embedded is not None:
+            return self._embedded.cells
         from faas_toolkit.state.memory import MemoryCells
 
         return MemoryCells(self._clock)
+
+    def _shared_cells(self, connection: "RedisConnection") -> "Cells":
+        from faas_toolkit.observe.metrics import Metrics
+        from faas_toolkit.pipeline.script_forms import script_forms
+        from faas_toolkit.state.memory import MemoryCells
+        from faas_toolkit.state.redis.cells import RedisCells
+        from faas_toolkit.state.redis.members import Members
+        from faas_toolkit.state.redis.shared import SharedCells
+
+        forms, metrics = script_forms(), self._metrics or Metrics()
+        return SharedCells(
+            shared=RedisCells(connection, forms),
+            local=MemoryCells(self._clock),
+            members=Members(connection, self._clock),
+            forms=forms,
+            gone=self.chosen.redis_gone,
+            count=metrics.decided_without_redis,
+        )
 
     @cached_property
     def database(self) -> "Database":
@@ -86,6 +117,18 @@ class Stores:
         from faas_toolkit.state.sql import Database
 
         return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
+
+    @cached_property
+    def redis(self) -> "RedisConnection | None":
+        """The Redis that is named, if one is; raises `InvalidInput` where its address is none."""
+        if not self.chosen.redis_url:
+            return None
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.redis.address import RedisAddress
+        from faas_toolkit.state.redis.connection import RedisConnection
+
+        guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
+        return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
 
     @cached_property
     def memory_cache(self) -> "CacheStore":
@@ -121,3 +164,6 @@ class Stores:
 
     def close(self) -> None:
         """Disconnects from the servers."""
+        connection = self.__dict__.get("redis")
+        if connection is not None:
+            connection.close()
