@@ -148,6 +148,10 @@ class Record:
     """Masked values per detector."""
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
+    tier: str = ""
+    """Which tier of the cache had the answer: `memory`, `redis`, `disk`, `s3`; `shared` with an equal call on its way."""
+    stale: bool = False
+    """The answer is past its time, and is being asked for anew."""
     caller: Caller = ANONYMOUS
     """Who the access policy found; here too, since the outermost policy sees only the call as it came."""
 
