@@ -265,6 +265,7 @@ class Runtime:
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
+        yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
         yield from diagnosis.version_findings()
 
 

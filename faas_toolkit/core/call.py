@@ -149,7 +149,8 @@ class Record:
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
     tier: str = ""
-    """Which tier of the cache had the answer: `memory`, `redis`, `disk`, `s3`; `shared` with an equal call on its way."""
+    """What a look into the cache came to: the tier that had the answer (`memory`, `redis`, `disk`, `s3`), `shared` with an equal
+    call on its way, or `miss`; empty where nothing was looked up."""
     stale: bool = False
     """The answer is past its time, and is being asked for anew."""
     caller: Caller = ANONYMOUS

@@ -105,6 +105,7 @@ class Cache:
             if found is not None:
                 return self._land_hit(read, flight, found)
             self._count(read.call, "miss")
+            read.call.record.tier = "miss"
             read.call.record.decide("cache", "miss")
             answer = read.ask(token)
         except Failure as failure:
