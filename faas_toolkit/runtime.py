@@ -17,7 +17,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
 from faas_toolkit.stores import StoreSettings
-from faas_toolkit.wiring import PRESENTERS, VERSION, Process, RuntimeSettings, load
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, VERSION, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
@@ -258,9 +258,24 @@ class Runtime:
                 **families.capabilities,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
+                "cache.warm": self._warm,
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
+
+    def _warm(self) -> Capability:
+        from faas_toolkit.capabilities.workspace.warming import Warm
+        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+        from faas_toolkit.pipeline.warming import OnlyKept
+
+        outer = FRONT_ORDER.index("cache")
+        policies = (*self._policies[:outer], OnlyKept(self._traits), *self._policies[outer:])
+        operations = {name: operation_named(name) for name in OPERATIONS}
+        return Warm(
+            run=lambda call: compose(policies, self._capability(call.operation.name))(call),
+            operations=operations | {operation.tool: operation for operation in operations.values()},
+            roles=tuple(self.loaded.catalog.roles),
+        )
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)

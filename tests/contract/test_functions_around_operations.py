@@ -17,6 +17,7 @@ OPERATIONS = {
     "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
+    "cache_warm": "cache.warm",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -27,6 +28,7 @@ REFUSED = {
     "model_generate": {"prompt": "forbidden"},
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
+    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 
 

@@ -22,6 +22,7 @@ RIGHT = {
     "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
     "diagnose": {},
+    "cache_warm": {"calls": json.dumps([{"tool": "crm_lookup", "arguments": {"query": "Wei"}}]), "role": "member"},
 }
 
 SETTINGS = {
@@ -118,6 +119,17 @@ WRONG = [
     ("list_capabilities", {"family": "planets"}, "functions"),
     ("list_capabilities", {"name": "nothing_like_it"}, "nothing_like_it"),
     ("diagnose", {"check": "weather"}, "identity"),
+    ("cache_warm", {}, "calls"),
+    ("cache_warm", {"calls": "[]"}, "1 to 200"),
+    ("cache_warm", {"calls": '{"tool": "crm_lookup"}'}, "1 to 200"),
+    ("cache_warm", {"calls": json.dumps([{"tool": "crm_lookup"}] * 201)}, "1 to 200"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lokup"}]'}, "crm_lookup"),
+    ("cache_warm", {"calls": '["crm_lookup"]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "arguments": [1]}]'}, "call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "args": {}}]'}, "arguments"),
+    ("cache_warm", {"calls": '[{"tool": ["crm_lookup"]}]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup"}]', "role": "membr"}, "member"),
+    ("cache_warm", {"calls": "[NaN]"}, "NaN"),
 ]
 
 CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]

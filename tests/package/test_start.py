@@ -7,6 +7,7 @@ import sys
 from workbench.package import start
 
 TOOLS = [
+    "cache_warm",
     "crm_lookup",
     "diagnose",
     "function_call",
