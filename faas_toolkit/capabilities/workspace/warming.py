@@ -87,7 +87,8 @@ class Warm:
                 f"There is no role {printable(role)!r} in the catalog.{did_you_mean(str(role), self._roles)}",
                 hint=f"The roles are: {', '.join(self._roles)}.",
             )
-        return replace(call.origin, identity_token=None, client=ApiClient(name=call.caller.subject, role=str(role)))
+        name = call.caller.subject.removeprefix("client:")  # which the access policy puts before it again
+        return replace(call.origin, identity_token=None, client=ApiClient(name=name, role=str(role)))
 
     def _wanted(self, calls: object) -> list[_Wanted]:
         if not isinstance(calls, Sequence) or isinstance(calls, str) or not 1 <= len(calls) <= MOST_CALLS:
