@@ -273,6 +273,7 @@ class Runtime:
         operations = {name: operation_named(name) for name in OPERATIONS}
         return Warm(
             run=lambda call: compose(policies, self._capability(call.operation.name))(call),
+            settle=self._answers.settle,
             operations=operations | {operation.tool: operation for operation in operations.values()},
             roles=tuple(self.loaded.catalog.roles),
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faas_toolkit.core.call import Answer, ApiClient, Call, Origin, Record
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, InvalidInput
 from faas_toolkit.core.fan_out import ask_each
 from faas_toolkit.core.operation import Operation, Traits
@@ -31,14 +32,21 @@ class Warm:
 
     Args:
         run: passes one call through the whole front; refuses, with a decision `warming`, what would not be kept.
+        settle: waits until what was kept has reached where it outlives this process.
         operations: by their own names and by those of their tools.
         roles: of the catalog.
     """
 
     def __init__(
-        self, *, run: Callable[[Call], Answer | Stream], operations: Mapping[str, Operation], roles: Collection[str]
+        self,
+        *,
+        run: Callable[[Call], Answer | Stream],
+        settle: Callable[[Deadline], None],
+        operations: Mapping[str, Operation],
+        roles: Collection[str],
     ) -> None:
         self._run = run
+        self._settle = settle
         self._operations = operations
         self._roles = roles
 
@@ -51,6 +59,7 @@ class Warm:
         wanted = self._wanted(call.arguments["calls"])
         origin = self._origin(call)
         report = ask_each(wanted, lambda each: self._ask(each, origin, call))
+        self._settle(call.deadlines.first_content)
         counts = {outcome: sum(row["outcome"] == outcome for row in report) for outcome in OUTCOMES}
         return Answer(variables={**counts, "report": report}, source="cache")
 

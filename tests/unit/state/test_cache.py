@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.disk import DiskCache
 from faas_toolkit.state.cache.memory import MAX_ENTRIES, MemoryCache
@@ -167,6 +168,7 @@ def test_two_processes_write_into_one_file_at_once(tmp_path):
 import sys; from pathlib import Path
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import SystemClock
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.disk import DiskCache
 from faas_toolkit.state.cache.port import Kept
@@ -194,3 +196,30 @@ print(sum(cache.get(workspace, f"{sys.argv[2]} {number}") is not None for number
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60) for process in processes] == [("200\n", "")] * 2
+
+
+def test_whoever_wants_to_waits_until_what_is_on_its_way_has_arrived(clock, disk):
+    class Later(InlineOffload):
+        work = ()
+
+        def spawn(self, work):
+            self.work = (*self.work, work)
+
+    class Waiting(FakeClock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            if len(self.slept) == 3:
+                later.work[0]()
+
+    later, waiting = Later(), Waiting()
+    cache = TieredCache(near=MemoryCache(clock=clock), cold=disk, offload=later)
+    cache.settle(Deadline.after(waiting, 10))
+    assert waiting.slept == []
+    cache.put(ONE, "name", Kept(b"value", 60))
+    cache.settle(Deadline.after(waiting, 10))
+    assert value_of(disk, ONE, "name") == b"value"
+    assert len(waiting.slept) == 3
+
+    cache.put(ONE, "name", Kept(b"value", 60))
+    cache.settle(Deadline.after(waiting, 0.1))
+    assert len(waiting.slept) <= 9
