@@ -96,7 +96,7 @@ class Side:
         self.redis = RedisCache(connection=connection(redis), clock=CLOCK) if redis else None
         self.memory = MemoryCache(clock=CLOCK, max_entries=entries, max_bytes=entries * BYTES_PER_ENTRY)
         self.tiers = TieredCache(
-            near=self.memory, shared=self.redis, cold=cold or (self.cold() if disk else None), offload=self.offload
+            near=self.memory, shared=self.redis, cold=cold or (self.cold() if disk else None), spawn=self.offload.spawn
         )
         self.policy = Cache(
             store=self.tiers,
@@ -260,7 +260,7 @@ def bucket_cache(endpoint: str) -> CacheStore:
     keys = {"access_key_id": "test", "secret_access_key": "test-secret"}
     config = S3Cold.model_validate({"kind": "s3", "endpoint": endpoint, "bucket": "answers", "auth": keys, "timeout": "10s"})
     client = HttpClient(guard=EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": endpoint}))
-    return S3Cache(config=config, client=client, clock=CLOCK, offload=GeventOffload())
+    return S3Cache(config=config, client=client, clock=CLOCK, spawn=GeventOffload().spawn)
 
 
 if __name__ == "__main__":

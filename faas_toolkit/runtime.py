@@ -193,7 +193,7 @@ class Runtime:
 
     @cached_property
     def _answers(self) -> "TieredCache":
-        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client)
+        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._spawn)
 
     @cached_property
     def _cache(self) -> "Cache":

@@ -136,14 +136,17 @@ class Stores:
         """Kept answers of sources beside us: in memory alone."""
         from faas_toolkit.state.cache.tiers import TieredCache
 
-        return TieredCache(near=self.memory_cache, offload=self._offload)
+        return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
 
-    def answers(self, config: "CacheConfig", client: "Callable[[], HttpClient]") -> "TieredCache":
+    def answers(
+        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
+    ) -> "TieredCache":
         """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
 
         Args:
             config: the catalog's section `cache`.
             client: the HTTP client of this catalog, for an object store.
+            spawn: runs work in the background; it keeps the configuration open meanwhile.
         """
         from faas_toolkit.state.cache.tiers import TieredCache
 
@@ -153,12 +156,12 @@ class Stores:
         elif config.cold.kind == "s3":
             from faas_toolkit.state.cache.s3 import S3Cache
 
-            cold = S3Cache(config=config.cold, client=client(), clock=self._clock, offload=self._offload)
+            cold = S3Cache(config=config.cold, client=client(), clock=self._clock, spawn=spawn)
         return TieredCache(
             near=self.memory_cache,
             shared=self.redis_cache,
             cold=cold,
-            offload=self._offload,
+            spawn=spawn,
             near_seconds=config.memory.seconds,
         )
 

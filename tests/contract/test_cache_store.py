@@ -66,7 +66,7 @@ def s3(aws, keys, clock):
         guard = EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": f"http://{urlsplit(aws.endpoint).netloc}"})
         client = HttpClient(guard=guard)
         clients.append(client)
-        return S3Cache(config=S3Cold.model_validate(section), client=client, clock=clock, offload=InlineOffload())
+        return S3Cache(config=S3Cold.model_validate(section), client=client, clock=clock, spawn=InlineOffload().spawn)
 
     clients = []
     bucket = aws.client("s3")
@@ -110,12 +110,12 @@ def cache(request, clock):
         case "s3":
             return request.getfixturevalue("s3")()
         case "memory before disk":
-            return TieredCache(near=memory, cold=request.getfixturevalue("disk"), offload=InlineOffload())
+            return TieredCache(near=memory, cold=request.getfixturevalue("disk"), spawn=InlineOffload().spawn)
         case "memory before s3":
-            return TieredCache(near=memory, cold=request.getfixturevalue("s3")(), offload=InlineOffload())
+            return TieredCache(near=memory, cold=request.getfixturevalue("s3")(), spawn=InlineOffload().spawn)
         case _:
             shared, cold = request.getfixturevalue("redis"), request.getfixturevalue("s3")()
-            return TieredCache(near=memory, shared=shared, cold=cold, offload=InlineOffload())
+            return TieredCache(near=memory, shared=shared, cold=cold, spawn=InlineOffload().spawn)
 
 
 def value_of(cache, workspace, name):
@@ -274,7 +274,9 @@ def cache_of(address, clock, **changes):
     auth = {"access_key_id": "someone", "secret_access_key": "example-secret"}
     section = {"kind": "s3", "endpoint": address, "bucket": "answers", "auth": auth} | changes
     guard = EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": address})
-    return S3Cache(config=S3Cold.model_validate(section), client=HttpClient(guard=guard), clock=clock, offload=InlineOffload())
+    return S3Cache(
+        config=S3Cold.model_validate(section), client=HttpClient(guard=guard), clock=clock, spawn=InlineOffload().spawn
+    )
 
 
 def test_a_store_that_says_nothing_costs_its_time_out_once(clock):

@@ -83,8 +83,7 @@ class Warm:
         if isinstance(answer, Stream):
             answer.close()
         milliseconds = round((deadline.clock.monotonic() - started) * 1_000, 1)
-        outcome = "kept" if record.cached and not record.stale else "warmed"
-        return {**row, "outcome": outcome, "milliseconds": milliseconds}
+        return {**row, "outcome": "kept" if record.cached else "warmed", "milliseconds": milliseconds}
 
     def _origin(self, call: Call) -> Origin:
         """Whose questions they are: the caller's own, or those of a role, as what is kept for one scope no other scope sees."""

@@ -5,6 +5,7 @@ deletes it. S3 itself deletes by whole days only, so a rule of the bucket's life
 """
 
 import hashlib
+from collections.abc import Callable
 
 import httpx
 
@@ -12,7 +13,6 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure
-from faas_toolkit.core.offload import Offload
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.net.signing import sigv4
 from faas_toolkit.state.cache.back_off import BackOff
@@ -33,16 +33,16 @@ class S3Cache:
         config: the catalog's section.
         client: the HTTP client of the catalog, with its guard.
         clock: for signatures, deadlines and times to live.
-        offload: runs what no answer waits for.
+        spawn: runs in the background what no answer waits for.
     """
 
     name = "s3"
 
-    def __init__(self, *, config: S3Cold, client: HttpClient, clock: Clock, offload: Offload) -> None:
+    def __init__(self, *, config: S3Cold, client: HttpClient, clock: Clock, spawn: Callable[[Callable[[], None]], None]) -> None:
         self._config = config
         self._client = client
         self._clock = clock
-        self._offload = offload
+        self._spawn = spawn
         self._envelopes = Envelopes(clock)
         self._back_off = BackOff("cache's object store", seconds=_REST_SECONDS, clock=clock)
         self._base = _base(config)
@@ -66,7 +66,7 @@ class S3Cache:
             return None
         kept = self._envelopes.open(workspace, name, response.content, self.name)
         if kept is not None and kept.seconds <= 0:
-            self._offload.spawn(lambda: self._delete(blinded))
+            self._spawn(lambda: self._delete(blinded))
             return None
         return kept
 

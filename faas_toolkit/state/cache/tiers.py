@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.core.offload import Offload
 from faas_toolkit.state.cache.port import CacheStore, Kept, Lead, SharedStore
 
 _PAUSE = 0.02
@@ -18,7 +17,7 @@ class TieredCache:
         near: asked first, and written before the answer is given.
         shared: asked next; processes that share it make each value once.
         cold: asked last.
-        offload: writes what is further away than `near`, in the background.
+        spawn: runs in the background what is written further away than `near`.
         near_seconds: how long `near` holds a copy of what is further away.
     """
 
@@ -28,13 +27,13 @@ class TieredCache:
         near: CacheStore,
         shared: SharedStore | None = None,
         cold: CacheStore | None = None,
-        offload: Offload,
+        spawn: Callable[[Callable[[], None]], None],
         near_seconds: float = math.inf,
     ) -> None:
         self._near = near
         self._shared = shared
         self._far: tuple[CacheStore, ...] = tuple(tier for tier in (shared, cold) if tier is not None)
-        self._offload = offload
+        self._spawn = spawn
         self._near_seconds = near_seconds if self._far else math.inf
         self._writing = 0
 
@@ -98,7 +97,7 @@ class TieredCache:
             finally:
                 self._writing -= 1
 
-        self._offload.spawn(counted)
+        self._spawn(counted)
 
     def _put_far(self, workspace: Workspace, name: str, kept: Kept, token: str) -> None:
         far = self._far

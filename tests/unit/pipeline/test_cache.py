@@ -66,7 +66,7 @@ def audited(call, proceed):
 @pytest.fixture
 def policy(clock, database, later):
     """Builds the policy over stores that stay the same, as they do when a process builds a new runtime."""
-    store = TieredCache(near=MemoryCache(clock=clock), offload=InlineOffload())
+    store = TieredCache(near=MemoryCache(clock=clock), spawn=InlineOffload().spawn)
     outcomes = Outcomes(database=database, clock=clock)
 
     def build(traits, catalog_hash="catalog", **lifetimes):

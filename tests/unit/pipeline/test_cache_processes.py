@@ -79,10 +79,10 @@ def process(server, clock):
             store=TieredCache(
                 near=MemoryCache(clock=clock),
                 shared=RedisCache(connection=opened[-1], clock=clock),
-                offload=InlineOffload(),
+                spawn=InlineOffload().spawn,
                 near_seconds=300,
             ),
-            memory=TieredCache(near=MemoryCache(clock=clock), offload=InlineOffload()),
+            memory=TieredCache(near=MemoryCache(clock=clock), spawn=InlineOffload().spawn),
             outcomes=None,
             traits=lambda call: Traits(fresh_for=300),
             catalog_hash="catalog",

@@ -59,8 +59,8 @@ class World:
         self.background = []
         self.audited = []
         self.policy = Cache(
-            store=TieredCache(near=MemoryCache(clock=self.clock), offload=InlineOffload()),
-            memory=TieredCache(near=MemoryCache(clock=self.clock), offload=InlineOffload()),
+            store=TieredCache(near=MemoryCache(clock=self.clock), spawn=InlineOffload().spawn),
+            memory=TieredCache(near=MemoryCache(clock=self.clock), spawn=InlineOffload().spawn),
             outcomes=None,
             traits=lambda call: traits,
             catalog_hash="catalog",

@@ -60,10 +60,10 @@ def test_memory_is_bounded_by_bytes(clock):
 
 
 def test_what_memory_lost_comes_back_from_the_disk_with_the_time_it_has_left(clock, disk):
-    TieredCache(near=MemoryCache(clock=clock), cold=disk, offload=InlineOffload()).put(ONE, "name", Kept(b"value", 60))
+    TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=InlineOffload().spawn).put(ONE, "name", Kept(b"value", 60))
     clock.advance(20)
     memory = MemoryCache(clock=clock)
-    restarted = TieredCache(near=memory, cold=disk, offload=InlineOffload())
+    restarted = TieredCache(near=memory, cold=disk, spawn=InlineOffload().spawn)
 
     assert restarted.get(ONE, "name") == Kept(b"value", 40, "disk")
     assert memory.get(ONE, "name") == Kept(b"value", 40, "memory")
@@ -77,7 +77,7 @@ def test_an_answer_does_not_wait_for_the_disk(clock, disk):
             self.work = (*self.work, work)
 
     later = Later()
-    TieredCache(near=MemoryCache(clock=clock), cold=disk, offload=later).put(ONE, "name", Kept(b"value", 60))
+    TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=later.spawn).put(ONE, "name", Kept(b"value", 60))
     assert disk.get(ONE, "name") is None
     for work in later.work:
         work()
@@ -212,7 +212,7 @@ def test_whoever_wants_to_waits_until_what_is_on_its_way_has_arrived(clock, disk
                 later.work[0]()
 
     later, waiting = Later(), Waiting()
-    cache = TieredCache(near=MemoryCache(clock=clock), cold=disk, offload=later)
+    cache = TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=later.spawn)
     cache.settle(Deadline.after(waiting, 10))
     assert waiting.slept == []
     cache.put(ONE, "name", Kept(b"value", 60))

@@ -208,7 +208,7 @@ def test_a_late_leader_does_not_end_the_lease_of_the_one_after_it(process, raw):
 def test_a_late_leader_s_own_memory_has_the_newer_value_too(process, raw, clock):
     late, new = process(), process()
     memory = MemoryCache(clock=clock)
-    tiers = TieredCache(near=memory, shared=late, offload=InlineOffload())
+    tiers = TieredCache(near=memory, shared=late, spawn=InlineOffload().spawn)
     token = tiers.take(ONE, "name", LONG).token
     raw.flushall()
     new.finish(ONE, "name", new.take(ONE, "name", LONG).token, Kept(b"newer", 60))
