@@ -17,7 +17,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
 from faas_toolkit.stores import StoreSettings
-from faas_toolkit.wiring import OPERATIONS, PRESENTERS, Process, RuntimeSettings, load, operation_named
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, VERSION, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
     from faas_toolkit.pipeline.audit import Audit
+    from faas_toolkit.pipeline.cache import Cache
     from faas_toolkit.pipeline.identity_token import TokenVerifier
+    from faas_toolkit.state.cache.tiers import TieredCache
 
 DIAGNOSE = "workspace.diagnose"
 
@@ -68,6 +70,8 @@ class Runtime:
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
+        self._in_background = 0
+        self._closing = False
 
     @property
     def unusable(self) -> bool:
@@ -140,7 +144,25 @@ class Runtime:
         return present(answer.variables, max_chars - len(tail)) + tail
 
     def close(self) -> None:
-        """Closes what this configuration opened for itself."""
+        """Closes what this configuration opened for itself, when nothing runs for it in the background any more."""
+        self._closing = True
+        if self._in_background == 0:
+            self._close()
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        self._in_background += 1
+
+        def counted() -> None:
+            try:
+                work()
+            finally:
+                self._in_background -= 1
+                if self._closing and self._in_background == 0:
+                    self._close()
+
+        self._process.offload.spawn(counted)
+
+    def _close(self) -> None:
         self._families.close()
         if "_log" in self.__dict__:
             self._log.close()
@@ -157,7 +179,6 @@ class Runtime:
         """In the order of `pipeline.front.FRONT_ORDER`; a test compares."""
         from faas_toolkit.pipeline.access import Access
         from faas_toolkit.pipeline.admission import Admission
-        from faas_toolkit.pipeline.cache import Cache
         from faas_toolkit.pipeline.consult import Consult
         from faas_toolkit.pipeline.enrich import Enrich
         from faas_toolkit.pipeline.intent import Intent, with_intent
@@ -190,15 +211,30 @@ class Runtime:
                 give_way=process.offload.give_way,
                 redact=self.redact,
             ),
-            Cache(
-                store=stores.cache_store,
-                memory=stores.memory_cache,
-                outcomes=stores.outcomes,
-                traits=self._traits,
-                catalog_hash=self.loaded.hash,
-            ),
+            self._cache,
             Intent(write=self._audit.intend, traits=self._traits),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
+        )
+
+    @cached_property
+    def _answers(self) -> "TieredCache":
+        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._spawn)
+
+    @cached_property
+    def _cache(self) -> "Cache":
+        from faas_toolkit.pipeline.cache import Cache
+        from faas_toolkit.pipeline.cached_read import Lifetimes
+        from faas_toolkit.pipeline.refresh import Refreshes
+
+        config, stores = self.loaded.catalog.cache, self._stores
+        return Cache(
+            store=self._answers,
+            memory=stores.local_answers(),
+            outcomes=stores.outcomes,
+            traits=self._traits,
+            catalog_hash=f"{VERSION}/{self.loaded.hash}",
+            lifetimes=Lifetimes(stale=config.stale, negative=config.negative, local=config.memory.seconds),
+            refreshes=Refreshes(spawn=self._spawn, audit=self._audit, clock=self._process.clock),
         )
 
     @cached_property
@@ -249,6 +285,7 @@ class Runtime:
                 "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
+                "cache.warm": self._warm,
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
@@ -261,10 +298,26 @@ class Runtime:
         tools = {operation_named(name).tool: name for name in OPERATIONS}
         return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
 
+    def _warm(self) -> Capability:
+        from faas_toolkit.capabilities.workspace.warming import Warm
+        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+        from faas_toolkit.pipeline.warming import OnlyKept
+
+        outer = FRONT_ORDER.index("cache")
+        policies = (*self._policies[:outer], OnlyKept(self._traits), *self._policies[outer:])
+        operations = {name: operation_named(name) for name in OPERATIONS}
+        return Warm(
+            run=lambda call: compose(policies, self._capability(call.operation.name))(call),
+            settle=self._answers.settle,
+            operations=operations | {operation.tool: operation for operation in operations.values()},
+            roles=tuple(self.loaded.catalog.roles),
+        )
+
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.redis_findings(self._stores)
+        yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
         yield from diagnosis.version_findings()
 
 

@@ -167,6 +167,7 @@ class Service:
             "request_id": record.request_id,
             "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
             "cached": record.cached,
+            "stale": record.stale,
             "attempts": [
                 {
                     "target": attempt.target,

@@ -4,7 +4,7 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,14 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
+    from faas_toolkit.net.http import HttpClient
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
+    from faas_toolkit.state.cache.config import CacheConfig
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.cache.redis import RedisCache
+    from faas_toolkit.state.cache.tiers import TieredCache
     from faas_toolkit.state.redis.connection import RedisConnection
     from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
@@ -135,18 +139,61 @@ class Stores:
         """Kept answers, in memory alone."""
         if self._embedded is not None:
             return self._embedded.memory_cache
-        from faas_toolkit.state.cache.memory import MemoryCache
+        from faas_toolkit.state.cache.memory import BYTES_PER_ENTRY, MemoryCache, entries_of
 
-        return MemoryCache(clock=self._clock)
+        entries = entries_of(self._environment)
+        return MemoryCache(clock=self._clock, max_entries=entries, max_bytes=entries * BYTES_PER_ENTRY)
 
     @cached_property
-    def cache_store(self) -> "CacheStore":
-        """Kept answers: in memory, then sealed on disk."""
+    def disk_cache(self) -> "CacheStore":
+        """Kept answers, sealed on disk."""
+        if self._embedded is not None:
+            return self._embedded.disk_cache
         from faas_toolkit.state.cache.disk import DiskCache
+
+        return DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
+
+    @cached_property
+    def redis_cache(self) -> "RedisCache | None":
+        """Kept answers that other processes share."""
+        if self.redis is None:
+            return None
+        from faas_toolkit.state.cache.redis import RedisCache
+
+        return RedisCache(connection=self.redis, clock=self._clock)
+
+    def local_answers(self) -> "TieredCache":
+        """Kept answers of sources beside us: in memory alone."""
         from faas_toolkit.state.cache.tiers import TieredCache
 
-        disk = DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
-        return TieredCache(near=self.memory_cache, far=disk, offload=self._offload)
+        return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
+
+    def answers(
+        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
+    ) -> "TieredCache":
+        """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
+
+        Args:
+            config: the catalog's section `cache`.
+            client: the HTTP client of this catalog, for an object store.
+            spawn: runs work in the background; it keeps the configuration open meanwhile.
+        """
+        from faas_toolkit.state.cache.tiers import TieredCache
+
+        cold: CacheStore | None = None
+        if config.cold.kind == "disk":
+            cold = self.disk_cache
+        elif config.cold.kind == "s3":
+            from faas_toolkit.state.cache.s3 import S3Cache
+
+            cold = S3Cache(config=config.cold, client=client(), clock=self._clock, spawn=spawn)
+        return TieredCache(
+            near=self.memory_cache,
+            shared=self.redis_cache,
+            cold=cold,
+            spawn=spawn,
+            near_seconds=config.memory.seconds,
+        )
 
     @cached_property
     def outcomes(self) -> "Outcomes":

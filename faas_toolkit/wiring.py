@@ -41,6 +41,7 @@ OPERATIONS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+    "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
 }
 
 PRESENTERS: Mapping[str, str] = {
@@ -54,6 +55,7 @@ PRESENTERS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+    "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
 }
 
 CRM_SOURCES: Mapping[str, str] = {

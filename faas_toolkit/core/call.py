@@ -184,6 +184,11 @@ class Record:
     """Masked values per detector."""
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
+    tier: str = ""
+    """What a look into the cache came to: the tier that had the answer (`memory`, `redis`, `disk`, `s3`), `shared` with an equal
+    call on its way, or `miss`; empty where nothing was looked up."""
+    stale: bool = False
+    """The answer is past its time, and is being asked for anew."""
     caller: Caller = ANONYMOUS
     """Who the access policy found; here too, since the outermost policy sees only the call as it came."""
 

@@ -33,6 +33,11 @@ class Embedder(Protocol):
         """What tells its vectors from those of any other model."""
         ...
 
+    @property
+    def needs_host(self) -> bool:
+        """Whether the host is asked."""
+        ...
+
     def __call__(self, texts: Sequence[str], call: Call, purpose: Purpose) -> Vectors:
         """A vector for each text, all of one length, at most `MAX_BATCH` at once; raises a `Failure`."""
         ...
@@ -40,6 +45,8 @@ class Embedder(Protocol):
 
 class DifyEmbedder:
     """A model of the workspace in Dify."""
+
+    needs_host = True
 
     def __init__(self, *, config: DifyEmbedding, outbound: Outbound, client: HttpClient, key: str, now: Now) -> None:
         self.model = f"{config.provider}/{config.model}"[:255]
@@ -68,6 +75,8 @@ class OpenAiEmbedder:
         key: the catalog key of its section, for texts, e.g. `knowledge.handbook.embedding`.
         now: epoch seconds.
     """
+
+    needs_host = False
 
     def __init__(self, *, config: OpenAiEmbedding, outbound: Outbound, client: HttpClient, key: str, now: Now) -> None:
         self.model = f"{httpx.URL(config.url).host}/{config.model}"[:255]

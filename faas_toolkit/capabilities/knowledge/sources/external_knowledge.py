@@ -36,6 +36,7 @@ class ExternalKnowledge:
 
     kind = "external_knowledge"
     fresh_for = 0.0
+    needs_host = False
 
     def __init__(self, *, name: str, config: ExternalKnowledgeConfig, client: HttpClient, now: Now) -> None:
         self._name = name
