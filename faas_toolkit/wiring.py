@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faas_toolkit.core.call import NamedKey
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Operation
@@ -108,7 +109,8 @@ class RuntimeSettings:
 
     catalog: str = ""
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    encryption_key: bytes | None = field(default=None, repr=False)
+    encryption_key: tuple[NamedKey, ...] = field(default=(), repr=False)
+    """The first seals, every one opens; one with the id `stored` stands for the workspace's own (`dify/identity.py`)."""
     identity_keys: str = field(default="", repr=False)
     default_role: str = "member"
     database_url: str = field(default="", repr=False)

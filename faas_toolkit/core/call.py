@@ -16,6 +16,19 @@ MAX_DEPTH = 3
 """Functions calling functions: a fourth level is refused (design.md §2)."""
 
 
+STORED_KEY = "stored"
+"""The id of the key that is made once and kept in Dify's storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A key of a workspace under the id that its administrator gave it."""
+
+    id: str
+    key: bytes = field(repr=False)
+    """32 bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """Whose data this is. Every row, key, counter and cache entry carries the id."""
@@ -23,6 +36,11 @@ class Workspace:
     id: str
     key: bytes = field(repr=False)
     """32 bytes; the root of every key that encrypts something of this workspace."""
+    key_id: str = STORED_KEY
+    older: tuple[NamedKey, ...] = ()
+    """Keys that open what was sealed with them, and seal nothing any more."""
+    root: bytes = field(default=b"", repr=False)
+    """What blind names are made from: the same whichever key seals, so that they are found after a rotation. Empty: `key`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
