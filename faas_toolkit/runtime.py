@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.catalog.spec import Catalog
     from faas_toolkit.observe.audit import AuditLog
+    from faas_toolkit.observe.audit_person import PersonalParts
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
     from faas_toolkit.pipeline.identity_token import TokenVerifier
@@ -167,8 +168,8 @@ class Runtime:
                 redact=self.redact,
             ),
             Cache(
-                store=stores.cache_store,
-                memory=stores.memory_cache,
+                store=stores.of_epoch(stores.cache_store),
+                memory=stores.of_epoch(stores.memory_cache),
                 outcomes=stores.outcomes,
                 traits=self._traits,
                 catalog_hash=self.loaded.hash,
@@ -182,6 +183,7 @@ class Runtime:
 
         return Audit(
             log=self._log,
+            persons=self._persons,
             metrics=self._process.metrics,
             clock=self._process.clock,
             arguments=self.loaded.catalog.audit.arguments,
@@ -189,6 +191,13 @@ class Runtime:
             redact=self.redact,
             catalog_hash=self.loaded.hash,
         )
+
+    @cached_property
+    def _persons(self) -> "PersonalParts":
+        from faas_toolkit.observe.audit_person import PersonalParts
+
+        keep = self.loaded.catalog.audit.keep
+        return PersonalParts(keys=self._stores.data_keys, clock=self._process.clock, keep=keep)
 
     @cached_property
     def _log(self) -> "AuditLog":

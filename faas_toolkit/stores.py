@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.data_keys import DataKeys
     from faas_toolkit.state.sql import Database
 
 
@@ -86,6 +87,19 @@ class Stores:
         from faas_toolkit.state.sql import Database
 
         return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
+
+    @cached_property
+    def data_keys(self) -> "DataKeys":
+        """Keys that are destroyed to erase what they sealed."""
+        from faas_toolkit.state.data_keys import DataKeys
+
+        return DataKeys(database=self.database, clock=self._clock, offload=self._offload)
+
+    def of_epoch(self, store: "CacheStore") -> "CacheStore":
+        """The store of kept answers, bound to the age of each workspace's cache: an erasure ends it."""
+        from faas_toolkit.state.cache.epoch import EpochCache
+
+        return EpochCache(store=store, keys=self.data_keys)
 
     @cached_property
     def memory_cache(self) -> "CacheStore":

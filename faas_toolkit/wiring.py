@@ -84,6 +84,7 @@ PLATFORMS: Mapping[str, str] = {
 LOADED_ON_FIRST_USE = (
     "faas_toolkit.state.sql",
     "faas_toolkit.state.cache.outcomes",
+    "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",
     "faas_toolkit.catalog.load",
 )

@@ -6,7 +6,7 @@ Outermost, so it sees how a call ends whatever ends it.
 from collections.abc import Mapping
 from typing import Protocol
 
-from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
@@ -24,6 +24,18 @@ class AuditSink(Protocol):
 
     def append(self, workspace: str, row: Mapping[str, object], *, wait: bool = True) -> None:
         """Adds a row; with `wait` it may raise `Unavailable` when the row could not be written."""
+        ...
+
+
+class PersonalSeal(Protocol):
+    """Seals what of a row belongs to a person (`observe/audit_person.py`)."""
+
+    def prepare(self, workspace: Workspace, subject: str) -> None:
+        """Lets a row that must not wait be sealed at once; never fails."""
+        ...
+
+    def seal(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> dict[str, object]:
+        """The row as it may be kept."""
         ...
 
 
@@ -48,6 +60,7 @@ class Audit:
 
     Args:
         log: takes the rows.
+        persons: seals what of them belongs to a person.
         metrics: takes the numbers.
         clock: for stamps and durations.
         arguments, detectors, redact, catalog_hash: what a row holds (`pipeline/audit_row.py`).
@@ -57,6 +70,7 @@ class Audit:
         self,
         *,
         log: AuditSink,
+        persons: PersonalSeal,
         metrics: CallMetrics,
         clock: Clock,
         arguments: KeptArguments,
@@ -65,6 +79,7 @@ class Audit:
         catalog_hash: str,
     ) -> None:
         self._log = log
+        self._persons = persons
         self._metrics = metrics
         self._clock = clock
         self._describe = RowWriter(arguments=arguments, detectors=detectors, redact=redact, catalog_hash=catalog_hash)
@@ -93,6 +108,7 @@ class Audit:
             self._keep_if_possible(call, "cancelled", wait=False)
             raise
         if isinstance(answer, Stream):
+            self._persons.prepare(call.workspace, call.record.caller.subject)
             answer.on_end(lambda end: self._ended(call, end))
         elif must_be_kept:
             self._keep(call, answer)
@@ -126,7 +142,7 @@ class Audit:
         seconds = self._clock.monotonic() - call.record.started
         self._count(call, outcome, seconds)
         row = self._describe(call, outcome, seconds) | {"time": self._clock.epoch()} | more
-        self._log.append(call.workspace.id, row, wait=wait)
+        self._log.append(call.workspace.id, self._persons.seal(call.workspace, row, wait=wait), wait=wait)
 
     def _count(self, call: Call, outcome: str, seconds: float) -> None:
         name, record = call.operation.name, call.record

@@ -14,10 +14,12 @@ from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.observe.audit import AuditLog
+from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
+from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sql import Database
 from tests.fakes.clock import FakeClock
 
@@ -26,6 +28,14 @@ DIAGNOSE = Operation(name="workspace.diagnose", tool="diagnose", grant=None, sha
 ANSWER = Answer(variables={"records": []}, source="main")
 CALLER = Caller(subject="user:1", verified=True, roles=("member",))
 SECRET = 'pass"word\\one'
+
+
+WORKSPACE = Workspace("one", bytes(32))
+
+
+def personal_parts(database, clock):
+    keys = DataKeys(database=database, clock=clock, offload=InlineOffload())
+    return PersonalParts(keys=keys, clock=clock, keep=180 * 86_400.0)
 
 
 @pytest.fixture
@@ -51,6 +61,7 @@ def policy(clock, metrics, database):
         log = AuditLog(database=database, clock=clock, offload=InlineOffload(), metrics=metrics, write=write)
         return Audit(
             log=log,
+            persons=personal_parts(database, clock),
             metrics=metrics,
             clock=clock,
             arguments=arguments,
@@ -68,7 +79,7 @@ def call(clock):
         made = Call(
             operation=operation,
             arguments={"query": "li lei"} if arguments is None else arguments,
-            origin=Origin(workspace=Workspace("one", bytes(32)), surface="agent_chat", user_id="u-1", app_id="app-1"),
+            origin=Origin(workspace=WORKSPACE, surface="agent_chat", user_id="u-1", app_id="app-1"),
             deadlines=Deadlines.start(clock),
             record=Record(request_id="request-1", started=clock.monotonic()),
             host=None,
@@ -83,7 +94,7 @@ def contents(database):
     def work(connection):
         return connection.execute(audit_rows.select().order_by(audit_rows.c.sequence)).all()
 
-    return [json.loads(row.content) for row in database.read(work)]
+    return personal_parts(database, FakeClock()).open(WORKSPACE, [json.loads(row.content) for row in database.read(work)])
 
 
 def answer_after(clock, seconds, result=ANSWER):
