@@ -10,6 +10,7 @@ from faas_toolkit.wiring import VERSION, Process
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
+    from faas_toolkit.core.call import Workspace
     from faas_toolkit.stores import Stores
 
 
@@ -51,6 +52,26 @@ def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
         yield Finding(
             check="storage", item="database", status="ok", text=f"The {stores.database.dialect} store answers and is whole."
         )
+
+
+def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Finding]:
+    """Which keys seal and open, and what rests sealed with which."""
+    try:
+        resting = stores.data_keys.sealed_with(workspace) + stores.outcomes.sealed_with(workspace)
+    except Failure as failure:
+        yield Finding(check="storage", item="encryption", status="failed", text=failure.message, repair=failure.hint)
+        return
+    lost = resting.pop(None, 0)
+    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "no other"
+    with_which = ", ".join(f"{count} with `{key}`" for key, count in sorted(resting.items(), key=str)) or "nothing yet"
+    yield Finding(
+        check="storage",
+        item="encryption",
+        status="warning" if lost else "ok",
+        text=f"The key `{workspace.key_id}` seals; {opens} opens too. Sealed keys and outcomes: {with_which}"
+        + (f", {lost} with a key that is in no setting." if lost else "."),
+        repair="Add the former key to the setting `encryption_key`, after the new one: new:…,old:…" if lost else "",
+    )
 
 
 def version_findings() -> Iterator[Finding]:

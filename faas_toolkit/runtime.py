@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis, offer
+from faas_toolkit import diagnosis, erasure, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
@@ -230,6 +230,7 @@ class Runtime:
             make: Mapping[str, Callable[[], Capability]] = {
                 **families.capabilities,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
+                "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._persons),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
             }
             self._capabilities[name] = make[name]()
@@ -238,6 +239,7 @@ class Runtime:
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
+        yield from diagnosis.encryption_findings(self._stores, call.workspace)
         yield from diagnosis.version_findings()
 
 

@@ -39,6 +39,7 @@ OPERATIONS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.operations:ERASE",
 }
 
 PRESENTERS: Mapping[str, str] = {
@@ -51,6 +52,7 @@ PRESENTERS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.presentation:present_erasure",
 }
 
 CRM_SOURCES: Mapping[str, str] = {

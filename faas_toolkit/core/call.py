@@ -163,6 +163,8 @@ class Record:
     """Masked values per detector."""
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
+    noted: dict[str, object] = field(default_factory=dict)
+    """What an operation adds to the call's audit row, by name; without personal data."""
     caller: Caller = ANONYMOUS
     """Who the access policy found; here too, since the outermost policy sees only the call as it came."""
 

@@ -13,7 +13,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Unavailable
-from faas_toolkit.state.cipher import Cipher, Keyring
+from faas_toolkit.state.cipher import KEY_HEADER_BYTES, Cipher, Keyring
 from faas_toolkit.state.data_keys import DataKeys
 
 PERSONAL = ("subject", "user", "arguments", "decisions")
@@ -75,6 +75,11 @@ class PersonalParts:
         rows = list(rows)
         keys = self._keys.find(workspace, {str(row["subject"]) for row in rows if SEALED in row})
         return [self._opened(workspace, row, keys.get(str(row["subject"]))) for row in rows]
+
+    def outlives_key(self, workspace: Workspace, row: Mapping[str, object]) -> bool:
+        """Whether the row's personal part was sealed with the workspace's key, so that no person's key erases it."""
+        header = _decoded(row.get(SEALED))[:KEY_HEADER_BYTES]
+        return self._cipher(workspace, None).key_of(header) is not None
 
     def _opened(self, workspace: Workspace, row: Mapping[str, object], key: bytes | None) -> dict[str, object]:
         if SEALED not in row:

@@ -1,6 +1,7 @@
 """What effects came to, kept for a day under their idempotency keys. Loaded on first use."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,9 +11,12 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.state.cache.outcomes_table import outcomes
 from faas_toolkit.state.cipher import Cipher, Keyring
+from faas_toolkit.state.data_keys import count_by_key
 from faas_toolkit.state.sql import Database
 
 KEEP_SECONDS = 86_400.0
+_EMPTIED = b""
+"""What is left of an outcome after an erasure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class Outcomes:
         """Takes the note back: it is certain that nothing was done."""
         statement = delete(outcomes).where(_is_of(self._keyring.cipher(workspace), name))
         self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    def sealed_with(self, workspace: Workspace) -> Counter[str | None]:
+        """How many outcomes are sealed with which key of the workspace, by its id; None: with one that no setting holds."""
+        theirs = (outcomes.c.workspace == workspace.id) & (outcomes.c.content != _EMPTIED)
+        return count_by_key(self._database, self._keyring.cipher(workspace), outcomes.c.content, theirs)
 
 
 def _is_of(cipher: Cipher, name: str) -> ColumnElement[bool]:
