@@ -22,6 +22,7 @@ RIGHT = {
     "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
     "diagnose": {},
+    "erase_person": {"person": "nobody@example.com"},
 }
 
 SETTINGS = {
@@ -118,6 +119,12 @@ WRONG = [
     ("list_capabilities", {"family": "planets"}, "functions"),
     ("list_capabilities", {"name": "nothing_like_it"}, "nothing_like_it"),
     ("diagnose", {"check": "weather"}, "identity"),
+    ("erase_person", {}, "person"),
+    ("erase_person", {"person": " "}, "person"),
+    ("erase_person", {"person": "x" * 321}, "320"),
+    ("erase_person", {"person": "\ud800"}, "surrogate"),
+    ("erase_person", {"person": "a@b.example", "documents": "burn"}, "delete"),
+    ("erase_person", {"person": "a@b.example", "confirm": "made up"}, "not the token"),
 ]
 
 CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]

@@ -9,6 +9,7 @@ from workbench.package import start
 TOOLS = [
     "crm_lookup",
     "diagnose",
+    "erase_person",
     "function_call",
     "knowledge_add",
     "knowledge_remove",

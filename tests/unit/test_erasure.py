@@ -226,7 +226,7 @@ def test_what_is_of_others_stays_and_is_found_as_before(office):
     assert office.run("crm.lookup", {"query": "deal:1"}).variables["records"][0]["amount"] == 12.5
     assert office.run("crm.lookup", {"query": "ticket:1"}).variables["records"][0]["name"] == "Cannot sign in"
     assert office.run("crm.lookup", {"query": NAME}).variables["total"] == 0
-    assert office.run("crm.lookup", {"query": EMAIL}, workspace=OTHER).variables["total"] == 1
+    assert office.run("crm.lookup", {"query": EMAIL}, workspace=OTHER).variables["total"] == 2
     assert office.run("knowledge.search", {"query": "goods returned", "bases": "notes"}).variables["citations"]
 
 
