@@ -9,7 +9,7 @@ from faas_toolkit import diagnosis, erasure, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
-from faas_toolkit.core.errors import Internal, InvalidInput
+from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
@@ -17,7 +17,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
 from faas_toolkit.stores import StoreSettings
-from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from faas_toolkit.observe.audit_person import PersonalParts
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
+    from faas_toolkit.pipeline.audit import Audit
     from faas_toolkit.pipeline.identity_token import TokenVerifier
 
 DIAGNOSE = "workspace.diagnose"
@@ -73,7 +74,10 @@ class Runtime:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
-            self._fronts[name] = self._front(name)
+            try:
+                self._fronts[name] = self._front(name)
+            except Failure as failure:  # a setting that is wrong: that call is written down too
+                return self._refusing(failure)(call)
         return self._fronts[name](call)
 
     def offer(self, call: Call) -> Offer:
@@ -98,11 +102,16 @@ class Runtime:
         from faas_toolkit.pipeline.front import compose
 
         if self.unusable and name != DIAGNOSE:
-            return compose((self._audit,), self._refuse)
+            return self._refusing(self.broken or Internal("There is no catalog."))
         return compose(self._policies, self._capability(name))
 
-    def _refuse(self, call: Call) -> Answer:
-        raise self.broken or Internal("There is no catalog.")
+    def _refusing(self, failure: Failure) -> Proceed:
+        from faas_toolkit.pipeline.front import compose
+
+        def refuse(call: Call) -> Answer:
+            raise failure
+
+        return compose((self._audit,), refuse)
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
@@ -144,11 +153,16 @@ class Runtime:
         from faas_toolkit.pipeline.cache import Cache
         from faas_toolkit.pipeline.consult import Consult
         from faas_toolkit.pipeline.enrich import Enrich
+        from faas_toolkit.pipeline.intent import Intent, with_intent
         from faas_toolkit.pipeline.review import Review
         from faas_toolkit.pipeline.validation import Validation
 
         catalog, process, stores = self.loaded.catalog, self._process, self._stores
-        invoke = self._families.functions.invoke
+        invoke = with_intent(
+            self._families.functions.invoke,
+            write=self._audit.intend,
+            has_effects=lambda name: catalog.functions[name].effects != "none",
+        )
         return (
             self._audit,
             Validation(),
@@ -174,11 +188,12 @@ class Runtime:
                 traits=self._traits,
                 catalog_hash=self.loaded.hash,
             ),
+            Intent(write=self._audit.intend, traits=self._traits),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
     @cached_property
-    def _audit(self) -> Policy:
+    def _audit(self) -> "Audit":
         from faas_toolkit.pipeline.audit import Audit
 
         return Audit(
@@ -211,6 +226,7 @@ class Runtime:
             metrics=process.metrics,
             write=audit.write,
             keep=audit.keep,
+            heads=process.audit_heads,
         )
 
     def _verifier(self) -> "TokenVerifier | None":
@@ -229,12 +245,21 @@ class Runtime:
             families = self._families
             make: Mapping[str, Callable[[], Capability]] = {
                 **families.capabilities,
+                "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
                 "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._persons),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
+
+    def _audit_search(self) -> Capability:
+        from faas_toolkit.capabilities.audit.capability import AuditSearch
+        from faas_toolkit.observe import audit_search
+
+        trail = audit_search.AuditSearch(database=self._stores.database, log=self._log, persons=self._persons)
+        tools = {operation_named(name).tool: name for name in OPERATIONS}
+        return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from faas_toolkit.net.http import HardLimit
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.data_directory import DataDirectory
+    from faas_toolkit.state.file_values import FileValues
     from faas_toolkit.stores import Stores, StoreSettings
 
 PACKAGED_CATALOG = "packaged_catalog.yaml"
@@ -30,6 +31,7 @@ VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
 OPERATIONS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.operations:SEARCH",
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
@@ -43,6 +45,7 @@ OPERATIONS: Mapping[str, str] = {
 }
 
 PRESENTERS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.presentation:present_search",
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
@@ -147,6 +150,13 @@ class Process:
         from faas_toolkit.state.data_directory import choose_data_directory
 
         return choose_data_directory(self.environment, self.working_directory)
+
+    @cached_property
+    def audit_heads(self) -> "FileValues":
+        """Where the heads of audit chains are kept beside the database."""
+        from faas_toolkit.state.file_values import FileValues
+
+        return FileValues(self.data_directory.path / "audit_heads")
 
     @cached_property
     def metrics(self) -> "Metrics":

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from workbench import catalog_file, report
+from workbench import audit_command, catalog_file, report
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
@@ -96,12 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     debug_check.set_defaults(run=_debug_check)
 
+    audit_command.add(commands)
+
     _add_package(commands.add_parser("package", help="write the .difypkg, check it, and start what is in it"))
 
-    demo = commands.add_parser("demo", help="answer a question about a customer with real functions on this machine")
+    _add_demo(commands.add_parser("demo", help="answer a question about a customer with real functions on this machine"))
+    return parser
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
     demo.set_defaults(run=_demo)
-    return parser
 
 
 def _add_run_app(app: argparse.ArgumentParser) -> None:

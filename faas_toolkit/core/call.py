@@ -205,6 +205,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """Which list of an answer also goes out as a file of JSON lines, after it was reviewed."""
+
+    variable: str
+    name: str
+    """Of the file, e.g. `audit.jsonl`."""
+    shown: int
+    """How many of its items the variable itself keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A complete answer."""
 
@@ -220,3 +231,5 @@ class Answer:
     """Sentences the reader should know, e.g. that the list was cut."""
     text_chars: int | None = None
     """How long the text may be, where the caller asked for more or less than usual."""
+    exported: Exported | None = None
+    """What also goes out as a file."""

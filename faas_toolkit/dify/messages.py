@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from dify_plugin import Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
 
+    from faas_toolkit.service import OutgoingFile
+
 MAX_TEXT_CHARS = 8_000
 MAX_VARIABLE_CHARS = 1_000_000
 """A line above 5 MiB kills the plugin and hangs every open caller for 600 s (dify-daemon N8); one variable stays far below."""
@@ -19,11 +21,15 @@ MAX_PIECE_CHARS = 100_000
 """JSON needs up to six bytes for a character."""
 
 
-def render(tool: "Tool", text: str, variables: Mapping[str, object]) -> Iterator["ToolInvokeMessage"]:
-    """The messages of one reply, the text first; `variables` are `sendable`."""
+def render(
+    tool: "Tool", text: str, variables: Mapping[str, object], file: "OutgoingFile | None" = None
+) -> Iterator["ToolInvokeMessage"]:
+    """The messages of one reply, the text first and a file last; `variables` are `sendable`."""
     yield tool.create_text_message(speakable(text))
     for name, value in variables.items():
         yield tool.create_variable_message(name, value)
+    if file is not None:
+        yield tool.create_blob_message(file.content, meta={"mime_type": file.media_type, "filename": file.name})
 
 
 def sendable(variables: Mapping[str, object]) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ OPERATIONS = {
     "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
+    "audit_search": "audit.search",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -27,6 +28,7 @@ REFUSED = {
     "model_generate": {"prompt": "forbidden"},
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
+    "audit_search": {"query": "forbidden"},
 }
 
 

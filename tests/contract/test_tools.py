@@ -23,6 +23,7 @@ RIGHT = {
     "list_capabilities": {},
     "diagnose": {},
     "erase_person": {"person": "nobody@example.com"},
+    "audit_search": {"since": "1h", "limit": 5, "verify": True},
 }
 
 SETTINGS = {
@@ -125,6 +126,18 @@ WRONG = [
     ("erase_person", {"person": "\ud800"}, "surrogate"),
     ("erase_person", {"person": "a@b.example", "documents": "burn"}, "delete"),
     ("erase_person", {"person": "a@b.example", "confirm": "made up"}, "not the token"),
+    ("audit_search", {"since": "yesterday"}, "24h"),
+    ("audit_search", {"since": "24"}, "24h"),
+    ("audit_search", {"since": "2026-13-01"}, "since=2026-11-26"),
+    ("audit_search", {"since": "1h", "until": "2h"}, "before until"),
+    ("audit_search", {"until": "9" * 41}, "at most 40"),
+    ("audit_search", {"query": "x" * 201}, "at most 200"),
+    ("audit_search", {"query": "a\0b"}, "null character"),
+    ("audit_search", {"operation": "function_cal"}, "function_call"),
+    ("audit_search", {"outcome": "forbiden"}, "forbidden"),
+    ("audit_search", {"limit": 201}, "1 to 200"),
+    ("audit_search", {"cursor": "made up"}, "cursor"),
+    ("audit_search", {"cursor": "W05hTiwiYSIsMV0"}, "cursor"),
 ]
 
 CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]

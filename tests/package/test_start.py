@@ -7,6 +7,7 @@ import sys
 from workbench.package import start
 
 TOOLS = [
+    "audit_search",
     "crm_lookup",
     "diagnose",
     "erase_person",

@@ -70,17 +70,17 @@ def test_nothing_personal_stays_readable_and_one_person_s_rows_have_one_name(par
 
 def test_rows_of_an_erased_person_say_so_and_the_chain_still_holds(parts, keys, log, database):
     for number, subject in enumerate(("maria@example.com", "li", "maria@example.com")):
-        log.append("one", parts.seal(ONE, row(subject, request=f"r{number}")))
+        log.append(ONE, parts.seal(ONE, row(subject, request=f"r{number}")))
     keys.destroy(ONE, [parts.name_of(ONE, "maria@example.com")])
     first, second, third = parts.open(ONE, kept(database))
     assert first["erased"] is third["erased"] is True
     assert "arguments" not in first
     assert (second["subject"], second["user"]) == ("li", "u-77")
-    assert log.verify("one").intact
-    log.append("one", parts.seal(ONE, row(request="r9")))
+    assert log.verify(ONE).intact
+    log.append(ONE, parts.seal(ONE, row(request="r9")))
     assert parts.open(ONE, kept(database))[-1]["subject"] == "maria@example.com"
     assert "erased" in parts.open(ONE, kept(database))[0]
-    assert log.verify("one").intact
+    assert log.verify(ONE).intact
 
 
 def test_a_part_that_was_moved_into_another_row_does_not_open(parts):

@@ -14,14 +14,14 @@ from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.observe.audit import AuditLog
-from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
-from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sql import Database
+from tests.fakes.audit import personal_parts
 from tests.fakes.clock import FakeClock
+from tests.fakes.host import FakeHost
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
 DIAGNOSE = Operation(name="workspace.diagnose", tool="diagnose", grant=None, shape=Shape())
@@ -31,11 +31,6 @@ SECRET = 'pass"word\\one'
 
 
 WORKSPACE = Workspace("one", bytes(32))
-
-
-def personal_parts(database, clock):
-    keys = DataKeys(database=database, clock=clock, offload=InlineOffload())
-    return PersonalParts(keys=keys, clock=clock, keep=180 * 86_400.0)
 
 
 @pytest.fixture
@@ -82,7 +77,7 @@ def call(clock):
             origin=Origin(workspace=WORKSPACE, surface="agent_chat", user_id="u-1", app_id="app-1"),
             deadlines=Deadlines.start(clock),
             record=Record(request_id="request-1", started=clock.monotonic()),
-            host=None,
+            host=FakeHost(),
             trace_id="trace-1",
         )
         return replace(made, **changes)
@@ -119,7 +114,7 @@ def test_a_row_says_who_asked_what_from_where_and_how_it_ended(policy, call, dat
     began = clock.epoch()
     assert policy()(call(), answer_after(clock, 0.25)) is ANSWER
     (row,) = contents(database)
-    for name in ("writer", "hash", "previous_hash"):
+    for name in ("writer", "hash", "previous_hash", "proof"):
         row.pop(name, None)
     assert row == {
         "workspace": "one",
