@@ -75,7 +75,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--key-file",
         type=Path,
         metavar="FILE",
-        help="with --data: the workspace's keys, id:key,id:key; stored:key is the one in Dify's storage, which proofs are made from",
+        help="with --data: the workspace's keys, id:key,id:key; proofs come from stored:key, the one in Dify's storage",
     )
     audit.add_argument("--since", default="3650d", help="export: how long ago, a date or a time (default: all)")
     audit.add_argument("--until", default="", help="export: the same (default: now)")
