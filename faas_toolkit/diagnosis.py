@@ -10,6 +10,7 @@ from faas_toolkit.wiring import VERSION, Process
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
+    from faas_toolkit.core.call import Workspace
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.stores import Stores
 
@@ -91,6 +92,26 @@ def cache_findings(tiers: "Sequence[CacheStore]", reads: Mapping[str, int]) -> I
                 text=f"It is left alone for a moment: {tier.problem.rstrip('.')}. Calls are answered without it.",
                 repair="It is tried again by itself; check it, and `cache` in the catalog, if this stays.",
             )
+
+
+def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Finding]:
+    """Which keys seal and open, and what rests sealed with which."""
+    try:
+        resting = stores.data_keys.sealed_with(workspace) + stores.outcomes.sealed_with(workspace)
+    except Failure as failure:
+        yield Finding(check="storage", item="encryption", status="failed", text=failure.message, repair=failure.hint)
+        return
+    lost = resting.pop(None, 0)
+    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "no other"
+    with_which = ", ".join(f"{count} with `{key}`" for key, count in sorted(resting.items(), key=str)) or "nothing yet"
+    yield Finding(
+        check="storage",
+        item="encryption",
+        status="warning" if lost else "ok",
+        text=f"The key `{workspace.key_id}` seals; {opens} opens too. Sealed keys and outcomes: {with_which}"
+        + (f", {lost} with a key that is in no setting." if lost else "."),
+        repair="Add the former key to the setting `encryption_key`, after the new one: new:…,old:…" if lost else "",
+    )
 
 
 def version_findings() -> Iterator[Finding]:

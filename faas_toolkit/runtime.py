@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis, offer
+from faas_toolkit import diagnosis, erasure, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.catalog.spec import Catalog
     from faas_toolkit.observe.audit import AuditLog
+    from faas_toolkit.observe.audit_person import PersonalParts
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
     from faas_toolkit.pipeline.audit import Audit
@@ -228,8 +229,8 @@ class Runtime:
 
         config, stores = self.loaded.catalog.cache, self._stores
         return Cache(
-            store=self._answers,
-            memory=stores.local_answers(),
+            store=stores.of_epoch(self._answers),
+            memory=stores.of_epoch(stores.local_answers()),
             outcomes=stores.outcomes,
             traits=self._traits,
             catalog_hash=f"{VERSION}/{self.loaded.hash}",
@@ -243,6 +244,7 @@ class Runtime:
 
         return Audit(
             log=self._log,
+            persons=self._persons,
             metrics=self._process.metrics,
             clock=self._process.clock,
             arguments=self.loaded.catalog.audit.arguments,
@@ -250,6 +252,13 @@ class Runtime:
             redact=self.redact,
             catalog_hash=self.loaded.hash,
         )
+
+    @cached_property
+    def _persons(self) -> "PersonalParts":
+        from faas_toolkit.observe.audit_person import PersonalParts
+
+        keep = self.loaded.catalog.audit.keep
+        return PersonalParts(keys=self._stores.data_keys, clock=self._process.clock, keep=keep)
 
     @cached_property
     def _log(self) -> "AuditLog":
@@ -284,6 +293,7 @@ class Runtime:
                 **families.capabilities,
                 "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
+                "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._persons),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
                 "cache.warm": self._warm,
             }
@@ -294,7 +304,7 @@ class Runtime:
         from faas_toolkit.capabilities.audit.capability import AuditSearch
         from faas_toolkit.observe import audit_search
 
-        trail = audit_search.AuditSearch(database=self._stores.database, log=self._log)
+        trail = audit_search.AuditSearch(database=self._stores.database, log=self._log, persons=self._persons)
         tools = {operation_named(name).tool: name for name in OPERATIONS}
         return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
 
@@ -318,6 +328,7 @@ class Runtime:
         yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.redis_findings(self._stores)
         yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
+        yield from diagnosis.encryption_findings(self._stores, call.workspace)
         yield from diagnosis.version_findings()
 
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.config import CacheConfig
+    from faas_toolkit.state.cache.epoch import EpochCache
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.state.cache.redis import RedisCache
     from faas_toolkit.state.cache.tiers import TieredCache
+    from faas_toolkit.state.data_keys import DataKeys
     from faas_toolkit.state.redis.connection import RedisConnection
     from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
@@ -133,6 +135,19 @@ class Stores:
 
         guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
         return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
+
+    @cached_property
+    def data_keys(self) -> "DataKeys":
+        """Keys that are destroyed to erase what they sealed."""
+        from faas_toolkit.state.data_keys import DataKeys
+
+        return DataKeys(database=self.database, clock=self._clock, offload=self._offload)
+
+    def of_epoch(self, store: "TieredCache") -> "EpochCache":
+        """The store of kept answers, bound to the age of each workspace's cache: an erasure ends it."""
+        from faas_toolkit.state.cache.epoch import EpochCache
+
+        return EpochCache(store=store, keys=self.data_keys)
 
     @cached_property
     def memory_cache(self) -> "CacheStore":

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faas_toolkit.core.call import NamedKey
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Operation
@@ -42,6 +43,7 @@ OPERATIONS: Mapping[str, str] = {
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
     "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.operations:ERASE",
 }
 
 PRESENTERS: Mapping[str, str] = {
@@ -56,6 +58,7 @@ PRESENTERS: Mapping[str, str] = {
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
     "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.presentation:present_erasure",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
@@ -89,6 +92,7 @@ PLATFORMS: Mapping[str, str] = {
 LOADED_ON_FIRST_USE = (
     "faas_toolkit.state.sql",
     "faas_toolkit.state.cache.outcomes",
+    "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",
     "faas_toolkit.catalog.load",
 )
@@ -117,7 +121,8 @@ class RuntimeSettings:
 
     catalog: str = ""
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    encryption_key: bytes | None = field(default=None, repr=False)
+    encryption_key: tuple[NamedKey, ...] = field(default=(), repr=False)
+    """The first seals, every one opens; one with the id `stored` stands for the workspace's own (`dify/identity.py`)."""
     identity_keys: str = field(default="", repr=False)
     default_role: str = "member"
     database_url: str = field(default="", repr=False)

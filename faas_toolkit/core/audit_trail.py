@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from faas_toolkit.core.call import Call
+from faas_toolkit.core.call import Call, Workspace
 
 type Place = tuple[float, str, int]
 """Where a row stands in time: epoch seconds, writer, sequence."""
@@ -14,7 +14,7 @@ type Place = tuple[float, str, int]
 class AuditQuestion:
     """Which rows of one workspace are wanted, newest first."""
 
-    workspace: str
+    workspace: Workspace
     since: float
     """Epoch seconds, included."""
     until: float

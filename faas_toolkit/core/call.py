@@ -20,6 +20,19 @@ MAX_DEPTH = 3
 """Functions calling functions: a fourth level is refused (design.md §2)."""
 
 
+STORED_KEY = "stored"
+"""The id of the key that is made once and kept in Dify's storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A key of a workspace under the id that its administrator gave it."""
+
+    id: str
+    key: bytes = field(repr=False)
+    """32 bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """Whose data this is. Every row, key, counter and cache entry carries the id."""
@@ -27,6 +40,11 @@ class Workspace:
     id: str
     key: bytes = field(repr=False)
     """32 bytes; the root of every key that encrypts something of this workspace."""
+    key_id: str = STORED_KEY
+    older: tuple[NamedKey, ...] = ()
+    """Keys that open what was sealed with them, and seal nothing any more."""
+    root: bytes = field(default=b"", repr=False)
+    """What blind names are made from: the same whichever key seals, so that they are found after a rotation. Empty: `key`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +207,8 @@ class Record:
     call on its way, or `miss`; empty where nothing was looked up."""
     stale: bool = False
     """The answer is past its time, and is being asked for anew."""
+    noted: dict[str, object] = field(default_factory=dict)
+    """What an operation adds to the call's audit row, by name; without personal data."""
     caller: Caller = ANONYMOUS
     """Who the access policy found; here too, since the outermost policy sees only the call as it came."""
 

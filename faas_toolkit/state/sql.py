@@ -107,6 +107,17 @@ class Database:
         version = sqlite.data_version(opened.watch) if opened is not None else None
         return None if opened is None or version is None else (opened.number, version)
 
+    def scrub(self) -> bool:
+        """Writes the file anew, so that nothing deleted can be read in it or beside it; False where another process was at it.
+
+        Takes about a second for 100 MB, in which nothing else is written. Raises as `read` does.
+        """
+        self._opened()
+        try:
+            return self._offload.run("sqlite", lambda: sqlite.scrub(self._path))
+        except _DRIVER_ERRORS as error:
+            raise sqlite.explain(error) from error
+
     def close(self) -> None:
         """Closes what is open; a later use opens it again."""
         self._offload.run("sqlite", self._forget)

@@ -11,6 +11,7 @@ TOOLS = [
     "cache_warm",
     "crm_lookup",
     "diagnose",
+    "erase_person",
     "function_call",
     "knowledge_add",
     "knowledge_remove",

@@ -11,6 +11,7 @@ from faas_toolkit.core.errors import Throttled, Unavailable
 from faas_toolkit.core.host import Generated
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.net.freshness import max_age_of
+from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
@@ -266,6 +267,8 @@ def test_asking_what_is_offered_spends_the_caller_s_quota_and_is_written_down(of
         offered(catalog=limited)
     with closing(sqlite3.connect(process.data_directory.path / "toolkit.sqlite")) as store:
         rows = [json.loads(row) for (row,) in store.execute("SELECT content FROM audit_rows ORDER BY sequence")]
+    workspace = Workspace("a" * 32, b"k" * 32)
+    rows = PersonalParts(keys=process.embedded.data_keys, clock=process.clock, keep=1.0).open(workspace, rows)
     assert [(row["operation"], row["subject"], row["outcome"]) for row in rows] == [
         ("workspace.capabilities", "client:agent", "ok"),
         ("workspace.capabilities", "client:agent", "throttled"),
