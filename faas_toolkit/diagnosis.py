@@ -46,13 +46,11 @@ def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
         repair=directory.remedy,
     )
     try:
-        stores.database.check()
+        answered = stores.database.check()
     except Failure as failure:
         yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
     else:
-        yield Finding(
-            check="storage", item="database", status="ok", text=f"The {stores.database.dialect} store answers and is whole."
-        )
+        yield Finding(check="storage", item="database", status="ok", text=answered)
 
 
 def redis_findings(stores: "Stores") -> Iterator[Finding]:

@@ -109,6 +109,8 @@ class Runtime:
                 f"Setting 'default_role' names {printable(role)!r}, which is not in the catalog.",
                 hint=f"The roles are: {', '.join(self.loaded.catalog.roles) or 'none'}.",
             )
+        if self._settings.database_url:
+            self._stores.database.check()
 
     def _front(self, name: str) -> Proceed:
         from faas_toolkit.pipeline.front import compose

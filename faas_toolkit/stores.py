@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.redis.connection import RedisConnection
     from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +120,43 @@ class Stores:
 
     @cached_property
     def database(self) -> "Database":
-        """Records, audit rows and outcomes."""
-        from faas_toolkit.state.sql import Database
+        """Records, audit rows and outcomes: on the server that was chosen, else in the file.
 
-        return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
+        Raises:
+            Unavailable: the setting `database_url` says what is not taken.
+        """
+        if not self.chosen.database_url:
+            return self.file
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.server_database import ServerDatabase
+
+        return ServerDatabase(
+            address=parse_address(self.chosen.database_url),
+            guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
+            environment=self._environment,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def file(self) -> "SqliteDatabase":
+        """The file of this node: every row, or beside a server what is the same on each node (the samples)."""
+        if self._embedded is not None:
+            return self._embedded.file
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        return SqliteDatabase(path=self._directory / "toolkit.sqlite", offload=self._offload)
+
+    @cached_property
+    def replica(self) -> "SqliteDatabase | None":
+        """This node's copy of what is searched of the server's rows; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        name = parse_address(self.chosen.database_url).fingerprint
+        return SqliteDatabase(path=self._directory / "replicas" / f"{name}.sqlite", offload=self._offload)
 
     @cached_property
     def redis(self) -> "RedisConnection | None":
@@ -229,3 +263,7 @@ class Stores:
         connection = self.__dict__.get("redis")
         if connection is not None:
             connection.close()
+        for name in ("database", "replica"):
+            opened = self.__dict__.get(name)
+            if self.chosen.database_url and opened is not None:
+                opened.close()

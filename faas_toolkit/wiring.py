@@ -90,7 +90,7 @@ PLATFORMS: Mapping[str, str] = {
 
 
 LOADED_ON_FIRST_USE = (
-    "faas_toolkit.state.sql",
+    "faas_toolkit.state.sqlite_database",
     "faas_toolkit.state.cache.outcomes",
     "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",

@@ -14,7 +14,7 @@ import pytest
 
 from faas_toolkit.capabilities.crm.sources.embedded.writing import Draft, store
 from faas_toolkit.core.offload import InlineOffload
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.intruder import (
     ARGUMENT,
     DOCUMENT,

@@ -11,7 +11,7 @@ from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.data_keys import DataKeys
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 ONE = Workspace("one", b"k" * 32)
