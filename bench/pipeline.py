@@ -104,7 +104,7 @@ def prepared(service: Service) -> tuple[dict[str, tuple[Policy, Call]], Answer, 
     """The policies by name, each with a call as it sees it, the answer of that call, and whole fronts."""
     settings = RuntimeSettings(catalog=json.dumps(CATALOG))
     with service._lease(settings, ORIGIN.workspace.id) as runtime:  # noqa: SLF001 - the policies, as the service has made them
-        policies = runtime._policies  # noqa: SLF001 - same
+        policies = runtime._policies.front  # noqa: SLF001 - same
     answer = complete(runtime.handle(a_call()))
     seen: dict[str, tuple[Policy, Call]] = {}
     for place, policy in enumerate(policies):

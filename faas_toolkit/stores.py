@@ -16,6 +16,7 @@ from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
     from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.observe.audit_spool import Spool
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.config import CacheConfig
@@ -157,6 +158,16 @@ class Stores:
 
         name = parse_address(self.chosen.database_url).fingerprint
         return SqliteDatabase(path=self._directory / "replicas" / f"{name}.sqlite", offload=self._offload)
+
+    @cached_property
+    def audit_spool(self) -> "Spool | None":
+        """Where audit rows wait on this node while the server is away; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.observe.audit_spool import Spool
+        from faas_toolkit.state.server_address import parse_address
+
+        return Spool(self._directory / "audit_spool" / parse_address(self.chosen.database_url).fingerprint)
 
     @cached_property
     def redis(self) -> "RedisConnection | None":

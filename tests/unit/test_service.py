@@ -324,7 +324,7 @@ def test_the_runtime_is_leased_while_a_stream_runs_and_given_back_when_the_reade
 def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process):
     list(stream(Generated(text="I am"), Generated(finish_reason="stop", prompt_tokens=3, completion_tokens=2)))
     (kept,) = service._kept.values()
-    kept.runtime._log.close()
+    kept.runtime._policies.log.close()
     rows = process.embedded.database.read(
         lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all()
     )
