@@ -83,6 +83,10 @@ class ServerDatabase(Database):
         """Never known here without asking."""
         return
 
+    def scrub(self) -> bool:
+        """Never done here: when a server gives space back is its own administrator's matter (docs/erasure.md)."""
+        return False
+
     def close(self) -> None:
         """Closes what nobody uses, and the rest when it is given back."""
         self._pool.close()

@@ -83,6 +83,14 @@ class SqliteDatabase(Database):
         """Closes what is open; a later use opens it again."""
         self._offload.run("sqlite", self._forget)
 
+    def scrub(self) -> bool:
+        """Writes the file anew; False where another process was at it."""
+        self._opened()
+        try:
+            return self._offload.run("sqlite", lambda: sqlite.scrub(self._path))
+        except _DRIVER_ERRORS as error:
+            raise sqlite.explain(error) from error
+
     def discard(self) -> None:
         """Deletes the file, where what it holds can be had again; a later use makes a new one."""
         self._offload.run("sqlite", self._delete)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa  # noqa: TID253 - alembic runs this file
 from alembic import op  # noqa: TID253 - same
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
