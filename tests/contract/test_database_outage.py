@@ -25,7 +25,7 @@ CATALOG = {
     "roles": {
         "member": {"allow": ["crm.read", "knowledge.read", "knowledge.write"], "knowledge": ["*"], "crm": {"sources": ["*"]}}
     },
-    "knowledge": {"notes": {"kind": "embedded"}},
+    "knowledge": {"notes": {"kind": "embedded", "breaker": {"open_for": "1s"}}},
 }
 PER_SECOND = 50
 TEXT = "Every employee has thirty days of paid holiday in each year."
