@@ -9,7 +9,7 @@ from faas_toolkit import diagnosis, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
-from faas_toolkit.core.errors import Internal, InvalidInput
+from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
@@ -17,7 +17,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
 from faas_toolkit.stores import StoreSettings
-from faas_toolkit.wiring import PRESENTERS, Process, RuntimeSettings, load
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, VERSION, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from faas_toolkit.observe.audit import AuditLog
     from faas_toolkit.pipeline.access import Role
     from faas_toolkit.pipeline.admission import Quota
+    from faas_toolkit.pipeline.audit import Audit
+    from faas_toolkit.pipeline.cache import Cache
     from faas_toolkit.pipeline.identity_token import TokenVerifier
+    from faas_toolkit.state.cache.tiers import TieredCache
 
 DIAGNOSE = "workspace.diagnose"
 
@@ -57,11 +60,18 @@ class Runtime:
         self.broken = broken
         self.stands_in = stands_in
         self._stores = process.lease_stores(
-            StoreSettings(database_url=settings.database_url, redis_url=settings.redis_url, allow=loaded.catalog.network.allow)
+            StoreSettings(
+                database_url=settings.database_url,
+                redis_url=settings.redis_url,
+                allow=loaded.catalog.network.allow,
+                redis_gone=loaded.catalog.state.redis_gone,
+            )
         )
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
+        self._in_background = 0
+        self._closing = False
 
     @property
     def unusable(self) -> bool:
@@ -72,7 +82,10 @@ class Runtime:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
-            self._fronts[name] = self._front(name)
+            try:
+                self._fronts[name] = self._front(name)
+            except Failure as failure:  # a setting that is wrong: that call is written down too
+                return self._refusing(failure)(call)
         return self._fronts[name](call)
 
     def offer(self, call: Call) -> Offer:
@@ -85,7 +98,10 @@ class Runtime:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
         if self.broken is not None:
             raise self.broken
-        self._verifier()
+        if self._verifier is not None:
+            self._verifier.check()
+        if self._stores.redis is not None:
+            self._stores.redis.check()
         role = self._settings.default_role
         if role not in self.loaded.catalog.roles:
             raise InvalidInput(
@@ -97,11 +113,16 @@ class Runtime:
         from faas_toolkit.pipeline.front import compose
 
         if self.unusable and name != DIAGNOSE:
-            return compose((self._audit,), self._refuse)
+            return self._refusing(self.broken or Internal("There is no catalog."))
         return compose(self._policies, self._capability(name))
 
-    def _refuse(self, call: Call) -> Answer:
-        raise self.broken or Internal("There is no catalog.")
+    def _refusing(self, failure: Failure) -> Proceed:
+        from faas_toolkit.pipeline.front import compose
+
+        def refuse(call: Call) -> Answer:
+            raise failure
+
+        return compose((self._audit,), refuse)
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
@@ -123,7 +144,25 @@ class Runtime:
         return present(answer.variables, max_chars - len(tail)) + tail
 
     def close(self) -> None:
-        """Closes what this configuration opened for itself."""
+        """Closes what this configuration opened for itself, when nothing runs for it in the background any more."""
+        self._closing = True
+        if self._in_background == 0:
+            self._close()
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        self._in_background += 1
+
+        def counted() -> None:
+            try:
+                work()
+            finally:
+                self._in_background -= 1
+                if self._closing and self._in_background == 0:
+                    self._close()
+
+        self._process.offload.spawn(counted)
+
+    def _close(self) -> None:
         self._families.close()
         if "_log" in self.__dict__:
             self._log.close()
@@ -140,18 +179,22 @@ class Runtime:
         """In the order of `pipeline.front.FRONT_ORDER`; a test compares."""
         from faas_toolkit.pipeline.access import Access
         from faas_toolkit.pipeline.admission import Admission
-        from faas_toolkit.pipeline.cache import Cache
         from faas_toolkit.pipeline.consult import Consult
         from faas_toolkit.pipeline.enrich import Enrich
+        from faas_toolkit.pipeline.intent import Intent, with_intent
         from faas_toolkit.pipeline.review import Review
         from faas_toolkit.pipeline.validation import Validation
 
         catalog, process, stores = self.loaded.catalog, self._process, self._stores
-        invoke = self._families.functions.invoke
+        invoke = with_intent(
+            self._families.functions.invoke,
+            write=self._audit.intend,
+            has_effects=lambda name: catalog.functions[name].effects != "none",
+        )
         return (
             self._audit,
             Validation(),
-            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
+            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier),
             Admission(quotas=_quotas(catalog), cells=stores.cells, clock=process.clock),
             Consult(
                 before={name: around.before for name, around in catalog.operations.items() if around.before},
@@ -161,23 +204,41 @@ class Runtime:
             ),
             Review(
                 patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
-                words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
+                words=tuple(rule.words for rule in catalog.review.refuse if rule.words),
                 detect=catalog.review.detect,
+                mark_instructions=catalog.review.mark_instructions,
+                offload=process.offload,
                 give_way=process.offload.give_way,
                 redact=self.redact,
             ),
-            Cache(
-                store=stores.cache_store,
-                memory=stores.memory_cache,
-                outcomes=stores.outcomes,
-                traits=self._traits,
-                catalog_hash=self.loaded.hash,
-            ),
+            self._cache,
+            Intent(write=self._audit.intend, traits=self._traits),
             Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
         )
 
     @cached_property
-    def _audit(self) -> Policy:
+    def _answers(self) -> "TieredCache":
+        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._spawn)
+
+    @cached_property
+    def _cache(self) -> "Cache":
+        from faas_toolkit.pipeline.cache import Cache
+        from faas_toolkit.pipeline.cached_read import Lifetimes
+        from faas_toolkit.pipeline.refresh import Refreshes
+
+        config, stores = self.loaded.catalog.cache, self._stores
+        return Cache(
+            store=self._answers,
+            memory=stores.local_answers(),
+            outcomes=stores.outcomes,
+            traits=self._traits,
+            catalog_hash=f"{VERSION}/{self.loaded.hash}",
+            lifetimes=Lifetimes(stale=config.stale, negative=config.negative, local=config.memory.seconds),
+            refreshes=Refreshes(spawn=self._spawn, audit=self._audit, clock=self._process.clock),
+        )
+
+    @cached_property
+    def _audit(self) -> "Audit":
         from faas_toolkit.pipeline.audit import Audit
 
         return Audit(
@@ -202,13 +263,14 @@ class Runtime:
             metrics=process.metrics,
             write=audit.write,
             keep=audit.keep,
+            heads=process.audit_heads,
         )
 
+    @cached_property
     def _verifier(self) -> "TokenVerifier | None":
-        from faas_toolkit.pipeline.identity_token import TokenVerifier, parse_identity_keys
+        from faas_toolkit.pipeline.identity_setting import open_verifier
 
-        keys = parse_identity_keys(self._settings.identity_keys)
-        return TokenVerifier(keys=keys, clock=self._process.clock) if keys else None
+        return open_verifier(self._settings.identity_keys, client=lambda: self._families.client, clock=self._process.clock)
 
     def _traits(self, call: Call) -> Traits:
         return self._capability(call.operation.name).traits(call)
@@ -220,15 +282,42 @@ class Runtime:
             families = self._families
             make: Mapping[str, Callable[[], Capability]] = {
                 **families.capabilities,
+                "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
+                "cache.warm": self._warm,
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
 
+    def _audit_search(self) -> Capability:
+        from faas_toolkit.capabilities.audit.capability import AuditSearch
+        from faas_toolkit.observe import audit_search
+
+        trail = audit_search.AuditSearch(database=self._stores.database, log=self._log)
+        tools = {operation_named(name).tool: name for name in OPERATIONS}
+        return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
+
+    def _warm(self) -> Capability:
+        from faas_toolkit.capabilities.workspace.warming import Warm
+        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+        from faas_toolkit.pipeline.warming import OnlyKept
+
+        outer = FRONT_ORDER.index("cache")
+        policies = (*self._policies[:outer], OnlyKept(self._traits), *self._policies[outer:])
+        operations = {name: operation_named(name) for name in OPERATIONS}
+        return Warm(
+            run=lambda call: compose(policies, self._capability(call.operation.name))(call),
+            settle=self._answers.settle,
+            operations=operations | {operation.tool: operation for operation in operations.values()},
+            roles=tuple(self.loaded.catalog.roles),
+        )
+
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
+        yield from diagnosis.redis_findings(self._stores)
+        yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
         yield from diagnosis.version_findings()
 
 
@@ -236,7 +325,7 @@ def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
     from faas_toolkit.pipeline.access import Role
 
     return {
-        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), masks=role.mask)
+        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), rows=role.crm.rows, masks=role.mask)
         for name, role in catalog.roles.items()
     }
 

@@ -4,7 +4,7 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,16 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
+    from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
+    from faas_toolkit.state.cache.config import CacheConfig
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.cache.redis import RedisCache
+    from faas_toolkit.state.cache.tiers import TieredCache
+    from faas_toolkit.state.redis.connection import RedisConnection
+    from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
 
 
@@ -31,6 +38,8 @@ class StoreSettings:
     """Empty: counters are kept in this process."""
     allow: tuple[str, ...] = ()
     """The catalog's `network.allow`: the servers' hosts pass the same guard as every other target."""
+    redis_gone: "RedisGone" = "local_share"
+    """The catalog's `state.redis_gone`."""
 
 
 class Stores:
@@ -41,6 +50,7 @@ class Stores:
         directory: of the embedded stores.
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
+        metrics: of the process; None: nothing is counted.
     """
 
     def __init__(
@@ -52,12 +62,14 @@ class Stores:
         directory: Path,
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
+        metrics: "Metrics | None" = None,
     ) -> None:
         self._clock = clock
         self._offload = offload
         self._environment = environment
         self._directory = directory
         self._embedded = embedded
+        self._metrics = metrics
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -71,14 +83,37 @@ class Stores:
             directory=self._directory,
             chosen=chosen,
             embedded=self,
+            metrics=self._metrics,
         )
 
     @cached_property
     def cells(self) -> "Cells":
-        """Limits, breakers and leases."""
+        """Limits, breakers and leases; raises `InvalidInput` where the address of Redis is none."""
+        if self.redis is not None:
+            return self._shared_cells(self.redis)
+        if self._embedded is not None:
+            return self._embedded.cells
         from faas_toolkit.state.memory import MemoryCells
 
         return MemoryCells(self._clock)
+
+    def _shared_cells(self, connection: "RedisConnection") -> "Cells":
+        from faas_toolkit.observe.metrics import Metrics
+        from faas_toolkit.pipeline.script_forms import script_forms
+        from faas_toolkit.state.memory import MemoryCells
+        from faas_toolkit.state.redis.cells import RedisCells
+        from faas_toolkit.state.redis.members import Members
+        from faas_toolkit.state.redis.shared import SharedCells
+
+        forms, metrics = script_forms(), self._metrics or Metrics()
+        return SharedCells(
+            shared=RedisCells(connection, forms),
+            local=MemoryCells(self._clock),
+            members=Members(connection, self._clock),
+            forms=forms,
+            gone=self.chosen.redis_gone,
+            count=metrics.decided_without_redis,
+        )
 
     @cached_property
     def database(self) -> "Database":
@@ -88,22 +123,77 @@ class Stores:
         return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
 
     @cached_property
+    def redis(self) -> "RedisConnection | None":
+        """The Redis that is named, if one is; raises `InvalidInput` where its address is none."""
+        if not self.chosen.redis_url:
+            return None
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.redis.address import RedisAddress
+        from faas_toolkit.state.redis.connection import RedisConnection
+
+        guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
+        return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
+
+    @cached_property
     def memory_cache(self) -> "CacheStore":
         """Kept answers, in memory alone."""
         if self._embedded is not None:
             return self._embedded.memory_cache
-        from faas_toolkit.state.cache.memory import MemoryCache
+        from faas_toolkit.state.cache.memory import BYTES_PER_ENTRY, MemoryCache, entries_of
 
-        return MemoryCache(clock=self._clock)
+        entries = entries_of(self._environment)
+        return MemoryCache(clock=self._clock, max_entries=entries, max_bytes=entries * BYTES_PER_ENTRY)
 
     @cached_property
-    def cache_store(self) -> "CacheStore":
-        """Kept answers: in memory, then sealed on disk."""
+    def disk_cache(self) -> "CacheStore":
+        """Kept answers, sealed on disk."""
+        if self._embedded is not None:
+            return self._embedded.disk_cache
         from faas_toolkit.state.cache.disk import DiskCache
+
+        return DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
+
+    @cached_property
+    def redis_cache(self) -> "RedisCache | None":
+        """Kept answers that other processes share."""
+        if self.redis is None:
+            return None
+        from faas_toolkit.state.cache.redis import RedisCache
+
+        return RedisCache(connection=self.redis, clock=self._clock)
+
+    def local_answers(self) -> "TieredCache":
+        """Kept answers of sources beside us: in memory alone."""
         from faas_toolkit.state.cache.tiers import TieredCache
 
-        disk = DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
-        return TieredCache(near=self.memory_cache, far=disk, offload=self._offload)
+        return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
+
+    def answers(
+        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
+    ) -> "TieredCache":
+        """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
+
+        Args:
+            config: the catalog's section `cache`.
+            client: the HTTP client of this catalog, for an object store.
+            spawn: runs work in the background; it keeps the configuration open meanwhile.
+        """
+        from faas_toolkit.state.cache.tiers import TieredCache
+
+        cold: CacheStore | None = None
+        if config.cold.kind == "disk":
+            cold = self.disk_cache
+        elif config.cold.kind == "s3":
+            from faas_toolkit.state.cache.s3 import S3Cache
+
+            cold = S3Cache(config=config.cold, client=client(), clock=self._clock, spawn=spawn)
+        return TieredCache(
+            near=self.memory_cache,
+            shared=self.redis_cache,
+            cold=cold,
+            spawn=spawn,
+            near_seconds=config.memory.seconds,
+        )
 
     @cached_property
     def outcomes(self) -> "Outcomes":
@@ -121,3 +211,6 @@ class Stores:
 
     def close(self) -> None:
         """Disconnects from the servers."""
+        connection = self.__dict__.get("redis")
+        if connection is not None:
+            connection.close()

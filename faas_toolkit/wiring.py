@@ -4,6 +4,7 @@ Everything that can be plugged in stands in a table below as `"module:attribute"
 platform or an operation: write its file, add its line here and its parameter to the contract test (docs/architecture.md).
 """
 
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from faas_toolkit.net.http import HardLimit
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.data_directory import DataDirectory
+    from faas_toolkit.state.file_values import FileValues
     from faas_toolkit.stores import Stores, StoreSettings
 
 PACKAGED_CATALOG = "packaged_catalog.yaml"
@@ -29,6 +31,7 @@ VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
 OPERATIONS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.operations:SEARCH",
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
@@ -38,9 +41,11 @@ OPERATIONS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+    "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
 }
 
 PRESENTERS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.presentation:present_search",
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
@@ -50,6 +55,7 @@ PRESENTERS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+    "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
@@ -88,6 +94,9 @@ LOADED_ON_FIRST_USE = (
 )
 """What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
 
+REDIS = "faas_toolkit.state.redis.connection"
+"""Loaded the same way where a configuration names a Redis: redis-py takes a quarter of a second."""
+
 
 @cache
 def load(path: str) -> Any:  # noqa: ANN401 - what stands behind a table's string is typed by its port
@@ -125,10 +134,13 @@ class Process:
     working_directory: Path
     hard_limit: "HardLimit" = nullcontext
 
-    def warm(self) -> None:
+    def warm(self, *, redis: bool = False) -> None:
         """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
-        if "embedded" not in self.__dict__:
-            self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
+        wanted = () if "embedded" in self.__dict__ else LOADED_ON_FIRST_USE
+        if redis and REDIS not in sys.modules:
+            wanted = (*wanted, REDIS)
+        if wanted:
+            self.offload.run("parse", lambda: [import_module(name) for name in wanted])
 
     @cached_property
     def packaged_catalog(self) -> str:
@@ -144,6 +156,13 @@ class Process:
         return choose_data_directory(self.environment, self.working_directory)
 
     @cached_property
+    def audit_heads(self) -> "FileValues":
+        """Where the heads of audit chains are kept beside the database."""
+        from faas_toolkit.state.file_values import FileValues
+
+        return FileValues(self.data_directory.path / "audit_heads")
+
+    @cached_property
     def metrics(self) -> "Metrics":
         """What is counted."""
         from faas_toolkit.observe.metrics import Metrics
@@ -155,7 +174,13 @@ class Process:
         """The stores of every workspace that has named none of its own."""
         from faas_toolkit.stores import Stores
 
-        return Stores(clock=self.clock, offload=self.offload, environment=self.environment, directory=self.data_directory.path)
+        return Stores(
+            clock=self.clock,
+            offload=self.offload,
+            environment=self.environment,
+            directory=self.data_directory.path,
+            metrics=self.metrics,
+        )
 
     def lease_stores(self, chosen: "StoreSettings") -> "Stores":
         """The stores of these settings, shared by everyone with equal ones; each lease ends with `return_stores`."""

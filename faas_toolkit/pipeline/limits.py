@@ -21,7 +21,7 @@ PARTS = 64
 type Usage = Mapping[str, int]
 """What was really used, by `LimitLine.unit`; other names in it are ignored."""
 
-_MOST_USED = 10**12
+MOST_USED = 10**12
 """Of one call on one line: what a server says beyond that is nonsense, and sums must stay whole numbers in a double (< 2^53)."""
 
 
@@ -200,6 +200,8 @@ class Limits:
             ring = kept.pop((line.unit, line.per), None) or Ring(line, now)
             ring.restate(line)
             rings.append(ring)
+        for held in self.pending.values() if kept else ():  # a line that is gone is forgotten by those who booked on it
+            held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
         caps = [line for line in lines if line.of == "concurrency"]
@@ -299,7 +301,7 @@ class Limits:
         for ring, part, weight in held.bookings:
             used = 0 if ring.line.of in give_back else usage.get(ring.unit, weight)
             if used != weight:
-                ring.change(part, min(max(0, used), _MOST_USED) - weight)
+                ring.change(part, min(max(0, used), MOST_USED) - weight)
         return held
 
     def refused(self, now: int) -> None:

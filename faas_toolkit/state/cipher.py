@@ -38,6 +38,14 @@ class Cipher:
         nonce = os.urandom(_NONCE_BYTES)
         return _FORMAT + self._key_id + nonce + self._values.encrypt(nonce, plain, self._associated(name))
 
+    def seal_equal(self, name: str, plain: bytes) -> bytes:
+        """An envelope that is equal for equal values: who sees two can tell that, and no more. Opens as any other.
+
+        The nonce is an HMAC of name and value; that two of 2^32 values share one has a chance of 2^-33.
+        """
+        nonce = hmac.digest(self._names, b"equal\0" + self._associated(name) + b"\0" + plain, "sha256")[:_NONCE_BYTES]
+        return _FORMAT + self._key_id + nonce + self._values.encrypt(nonce, plain, self._associated(name))
+
     def open(self, name: str, sealed: bytes) -> bytes | None:
         """What was sealed under this name; None where it was changed, moved, cut, or sealed with another key."""
         if sealed[: 1 + _KEY_ID_BYTES] != _FORMAT + self._key_id:

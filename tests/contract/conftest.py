@@ -44,7 +44,7 @@ def catalog(function_addresses) -> dict:
         }
         for name, url in function_addresses.items()
     }
-    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use"]
+    allowed = ["crm.read", "knowledge.read", "knowledge.write", "function.call", "model.use", "admin.read", "admin.write"]
     roles = {"member": {"allow": allowed, "functions": ["*"], "knowledge": ["*"], "crm": {"sources": ["*"]}}}
     knowledge = {"handbook": {"kind": "embedded", "sample": True}, "notes": {"kind": "embedded"}}
     return {"version": 1, "roles": roles, "knowledge": knowledge, "functions": functions}

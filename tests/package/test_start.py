@@ -7,6 +7,8 @@ import sys
 from workbench.package import start
 
 TOOLS = [
+    "audit_search",
+    "cache_warm",
     "crm_lookup",
     "diagnose",
     "function_call",

@@ -31,7 +31,7 @@ def test_the_whole_document_becomes_typed(load, good):
     assert catalog.functions["score"].auth.standard_webhook.get_secret_value().startswith("whsec_")
     assert catalog.functions["report_sales"].target.region == "eu-west-1"
     assert catalog.operations["crm.lookup"].before == "score"
-    assert catalog.review.refuse[1].words == ("foolish", "barren")
+    assert catalog.review.refuse[1].words.split() == ["foolish", "barren"]
     assert [(line.limit, line.per, line.by) for line in catalog.limits] == [(200, 60, ("user",)), (2000, 86400, ("role", "app"))]
     assert catalog.network.allow == ("10.2.0.0/16", "http://models.internal:8000")
     assert (catalog.audit.keep, catalog.audit.arguments, catalog.audit.write) == (180 * 86400, "masked", "durable")

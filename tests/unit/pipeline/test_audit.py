@@ -20,6 +20,7 @@ from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
 from faas_toolkit.state.sql import Database
 from tests.fakes.clock import FakeClock
+from tests.fakes.host import FakeHost
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
 DIAGNOSE = Operation(name="workspace.diagnose", tool="diagnose", grant=None, shape=Shape())
@@ -71,7 +72,7 @@ def call(clock):
             origin=Origin(workspace=Workspace("one", bytes(32)), surface="agent_chat", user_id="u-1", app_id="app-1"),
             deadlines=Deadlines.start(clock),
             record=Record(request_id="request-1", started=clock.monotonic()),
-            host=None,
+            host=FakeHost(),
             trace_id="trace-1",
         )
         return replace(made, **changes)
@@ -108,7 +109,7 @@ def test_a_row_says_who_asked_what_from_where_and_how_it_ended(policy, call, dat
     began = clock.epoch()
     assert policy()(call(), answer_after(clock, 0.25)) is ANSWER
     (row,) = contents(database)
-    for name in ("writer", "hash", "previous_hash"):
+    for name in ("writer", "hash", "previous_hash", "proof"):
         row.pop(name, None)
     assert row == {
         "workspace": "one",

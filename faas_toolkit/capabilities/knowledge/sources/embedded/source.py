@@ -70,6 +70,7 @@ class EmbeddedKnowledge:
         self._clock = clock
         self._offload = offload
         self._embedder = embedder
+        self.needs_host = embedder is not None and embedder.needs_host
         self.target: Target | None = config.to_target(f"knowledge:{name}")
 
     def find(self, question: Question, deadline: Deadline) -> Found:
