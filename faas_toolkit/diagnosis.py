@@ -76,6 +76,23 @@ def cache_findings(tiers: "Sequence[CacheStore]", reads: Mapping[str, int]) -> I
             )
 
 
+def redis_findings(stores: "Stores") -> Iterator[Finding]:
+    """Whether the Redis that is named answers, and what decides about limits where it does not."""
+    try:
+        if stores.redis is None:
+            return
+        stores.redis.check()
+    except Failure as failure:
+        meanwhile = {
+            "local_share": "Each process decides about limits by itself meanwhile, with its share of them.",
+            "closed": "What is limited is refused meanwhile (`state.redis_gone: closed`).",
+            "open": "Nothing is limited meanwhile (`state.redis_gone: open`).",
+        }[stores.chosen.redis_gone]
+        yield Finding(check="storage", item="redis", status="failed", text=f"{failure.message} {meanwhile}", repair=failure.hint)
+    else:
+        yield Finding(check="storage", item="redis", status="ok", text="Redis answers; limits hold over all its processes.")
+
+
 def version_findings() -> Iterator[Finding]:
     """What runs."""
     import platform

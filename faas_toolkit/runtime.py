@@ -11,6 +11,7 @@ from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
 from faas_toolkit.core.errors import Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
+from faas_toolkit.core.offload import Background
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.core.stream import Stream
@@ -59,13 +60,17 @@ class Runtime:
         self.broken = broken
         self.stands_in = stands_in
         self._stores = process.lease_stores(
-            StoreSettings(database_url=settings.database_url, redis_url=settings.redis_url, allow=loaded.catalog.network.allow)
+            StoreSettings(
+                database_url=settings.database_url,
+                redis_url=settings.redis_url,
+                allow=loaded.catalog.network.allow,
+                redis_gone=loaded.catalog.state.redis_gone,
+            )
         )
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
-        self._in_background = 0
-        self._closing = False
+        self._background = Background(process.offload.spawn)
 
     @property
     def unusable(self) -> bool:
@@ -90,6 +95,8 @@ class Runtime:
         if self.broken is not None:
             raise self.broken
         self._verifier()
+        if self._stores.redis is not None:
+            self._stores.redis.check()
         role = self._settings.default_role
         if role not in self.loaded.catalog.roles:
             raise InvalidInput(
@@ -128,22 +135,7 @@ class Runtime:
 
     def close(self) -> None:
         """Closes what this configuration opened for itself, when nothing runs for it in the background any more."""
-        self._closing = True
-        if self._in_background == 0:
-            self._close()
-
-    def _spawn(self, work: Callable[[], None]) -> None:
-        self._in_background += 1
-
-        def counted() -> None:
-            try:
-                work()
-            finally:
-                self._in_background -= 1
-                if self._closing and self._in_background == 0:
-                    self._close()
-
-        self._process.offload.spawn(counted)
+        self._background.end_with(self._close)
 
     def _close(self) -> None:
         self._families.close()
@@ -193,7 +185,7 @@ class Runtime:
 
     @cached_property
     def _answers(self) -> "TieredCache":
-        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._spawn)
+        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._background.spawn)
 
     @cached_property
     def _cache(self) -> "Cache":
@@ -209,7 +201,7 @@ class Runtime:
             traits=self._traits,
             catalog_hash=f"{VERSION}/{self.loaded.hash}",
             lifetimes=Lifetimes(stale=config.stale, negative=config.negative, local=config.memory.seconds),
-            refreshes=Refreshes(spawn=self._spawn, audit=self._audit, clock=self._process.clock),
+            refreshes=Refreshes(spawn=self._background.spawn, audit=self._audit, clock=self._process.clock),
         )
 
     @cached_property
@@ -282,6 +274,7 @@ class Runtime:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
+        yield from diagnosis.redis_findings(self._stores)
         yield from diagnosis.version_findings()
 
 
@@ -297,4 +290,7 @@ def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
 def _quotas(catalog: "Catalog") -> tuple["Quota", ...]:
     from faas_toolkit.pipeline.admission import Quota
 
-    return tuple(Quota(of=quota.of, limit=quota.limit, per=quota.per, by=quota.by) for quota in catalog.limits)
+    return tuple(
+        Quota(of=quota.of, limit=quota.limit, per=quota.per or 0.0, by=quota.by, currency=quota.currency or "")
+        for quota in catalog.limits
+    )

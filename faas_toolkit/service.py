@@ -88,7 +88,7 @@ class Service:
 
         The runtime is leased until the end; closing the iterator ends the stream.
         """
-        call = self._call(request)
+        call = self._call(settings, request)
         record = call.record
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
@@ -113,7 +113,7 @@ class Service:
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
         """What the caller of this request may use; raises a `Failure` in words that may be shown."""
-        call = self._call(request)
+        call = self._call(settings, request)
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 return runtime.offer(call)
@@ -130,8 +130,8 @@ class Service:
         for key in list(self._kept):
             self._retire(key)
 
-    def _call(self, request: Request) -> Call:
-        self._process.warm()
+    def _call(self, settings: RuntimeSettings, request: Request) -> Call:
+        self._process.warm(redis=bool(settings.redis_url))
         clock = self._process.clock
         fresh = f"{self._ids.getrandbits(128):032x}"
         return Call(

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.offload import Offload
+from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
     from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.config import CacheConfig
     from faas_toolkit.state.cache.outcomes import Outcomes
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.cache.redis import RedisCache
     from faas_toolkit.state.cache.tiers import TieredCache
     from faas_toolkit.state.redis.connection import RedisConnection
+    from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
 
 
@@ -36,6 +38,8 @@ class StoreSettings:
     """Empty: counters are kept in this process."""
     allow: tuple[str, ...] = ()
     """The catalog's `network.allow`: the servers' hosts pass the same guard as every other target."""
+    redis_gone: "RedisGone" = "local_share"
+    """The catalog's `state.redis_gone`."""
 
 
 class Stores:
@@ -46,6 +50,7 @@ class Stores:
         directory: of the embedded stores.
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
+        metrics: of the process; None: nothing is counted.
     """
 
     def __init__(
@@ -57,12 +62,14 @@ class Stores:
         directory: Path,
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
+        metrics: "Metrics | None" = None,
     ) -> None:
         self._clock = clock
         self._offload = offload
         self._environment = environment
         self._directory = directory
         self._embedded = embedded
+        self._metrics = metrics
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -76,14 +83,37 @@ class Stores:
             directory=self._directory,
             chosen=chosen,
             embedded=self,
+            metrics=self._metrics,
         )
 
     @cached_property
     def cells(self) -> "Cells":
-        """Limits, breakers and leases."""
+        """Limits, breakers and leases; raises `InvalidInput` where the address of Redis is none."""
+        if self.redis is not None:
+            return self._shared_cells(self.redis)
+        if self._embedded is not None:
+            return self._embedded.cells
         from faas_toolkit.state.memory import MemoryCells
 
         return MemoryCells(self._clock)
+
+    def _shared_cells(self, connection: "RedisConnection") -> "Cells":
+        from faas_toolkit.observe.metrics import Metrics
+        from faas_toolkit.pipeline.script_forms import script_forms
+        from faas_toolkit.state.memory import MemoryCells
+        from faas_toolkit.state.redis.cells import RedisCells
+        from faas_toolkit.state.redis.members import Members
+        from faas_toolkit.state.redis.shared import SharedCells
+
+        forms, metrics = script_forms(), self._metrics or Metrics()
+        return SharedCells(
+            shared=RedisCells(connection, forms),
+            local=MemoryCells(self._clock),
+            members=Members(connection, self._clock),
+            forms=forms,
+            gone=self.chosen.redis_gone,
+            count=metrics.decided_without_redis,
+        )
 
     @cached_property
     def database(self) -> "Database":
@@ -138,9 +168,7 @@ class Stores:
 
         return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
 
-    def answers(
-        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
-    ) -> "TieredCache":
+    def answers(self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Spawn) -> "TieredCache":
         """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
 
         Args:

@@ -4,6 +4,7 @@ Everything that can be plugged in stands in a table below as `"module:attribute"
 platform or an operation: write its file, add its line here and its parameter to the contract test (docs/architecture.md).
 """
 
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -90,6 +91,9 @@ LOADED_ON_FIRST_USE = (
 )
 """What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
 
+REDIS = "faas_toolkit.state.redis.connection"
+"""Loaded the same way where a configuration names a Redis: redis-py takes a quarter of a second."""
+
 
 @cache
 def load(path: str) -> Any:  # noqa: ANN401 - what stands behind a table's string is typed by its port
@@ -127,10 +131,13 @@ class Process:
     working_directory: Path
     hard_limit: "HardLimit" = nullcontext
 
-    def warm(self) -> None:
+    def warm(self, *, redis: bool = False) -> None:
         """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
-        if "embedded" not in self.__dict__:
-            self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
+        wanted = () if "embedded" in self.__dict__ else LOADED_ON_FIRST_USE
+        if redis and REDIS not in sys.modules:
+            wanted = (*wanted, REDIS)
+        if wanted:
+            self.offload.run("parse", lambda: [import_module(name) for name in wanted])
 
     @cached_property
     def packaged_catalog(self) -> str:
@@ -157,7 +164,13 @@ class Process:
         """The stores of every workspace that has named none of its own."""
         from faas_toolkit.stores import Stores
 
-        return Stores(clock=self.clock, offload=self.offload, environment=self.environment, directory=self.data_directory.path)
+        return Stores(
+            clock=self.clock,
+            offload=self.offload,
+            environment=self.environment,
+            directory=self.data_directory.path,
+            metrics=self.metrics,
+        )
 
     def lease_stores(self, chosen: "StoreSettings") -> "Stores":
         """The stores of these settings, shared by everyone with equal ones; each lease ends with `return_stores`."""

@@ -42,6 +42,7 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
     serving = _serving(sections)
     yield from _unreachable({name: each for name, each in functions.items() if name not in serving}, roles)
     yield from _functions_as_models(pools, functions)
+    yield from _without_price(pools, sections.get("limits"))
     for family in ("crm", "knowledge"):
         for name, source in _mapping(sections.get(family)).items():
             named = _mapping(source).get("function")
@@ -56,6 +57,27 @@ def _functions_as_models(pools: Mapping[str, object], functions: Mapping[str, ob
             named = _mapping(deployment).get("function")
             if isinstance(named, str):
                 yield from _exists(("models", "pools", name, "deployments", index, "function"), named, functions, "function")
+
+
+def _without_price(pools: Mapping[str, object], quotas: object) -> Iterator[FoundAt]:
+    """Deployments whose cost a limit is meant to count, but nobody can know before they are asked."""
+    quoted = _currencies(quotas)
+    for name, pool in pools.items():
+        deployments = _mapping(pool).get("deployments")
+        for index, deployment in enumerate(map(_mapping, deployments if isinstance(deployments, list) else ())):
+            priced = _mapping(deployment.get("price")).get("currency")
+            for currency in sorted((quoted | _currencies(deployment.get("limits"))) - {priced}):
+                yield FoundAt(
+                    ("models", "pools", name, "deployments", index),
+                    f"a limit counts cost in {printable(currency)}, and this deployment has no price in it, so it counts as 0.",
+                    f"Write e.g. `price: {{currency: {printable(currency)}, per: 1M tokens, input: 2, output: 3}}`.",
+                    "warning",
+                )
+
+
+def _currencies(limits: object) -> set[str]:
+    lines = map(_mapping, limits if isinstance(limits, list) else ())
+    return {currency for line in lines if isinstance(currency := line.get("currency"), str)}
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -116,7 +116,10 @@ class Throttled(Failure):
 
 
 class QuotaSpent(Throttled):
-    """The caller's own quota has nothing left: whoever else is asked, the answer is the same."""
+    """The caller's own quota has nothing left: that says nothing of a target, and whoever else is asked answers the same."""
+
+    by_model = False
+    """It is counted by model, so that another one may have room."""
 
 
 class TooLarge(Failure):

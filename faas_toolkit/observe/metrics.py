@@ -28,6 +28,7 @@ class Metrics:
         self._masked: Counter[str] = Counter()
         self._cache_reads: Counter[tuple[str, str, str]] = Counter()
         self._audit_rows_lost = 0
+        self._without_redis: Counter[str] = Counter()
 
     def called(self, operation: str, outcome: str, seconds: float, *, cached: bool) -> None:
         """Counts an ended call; `outcome` is `ok` or the kind of the failure, `seconds` its duration."""
@@ -56,6 +57,10 @@ class Metrics:
     def audit_rows_lost(self, count: int) -> None:
         """Counts audit rows that could not be kept."""
         self._audit_rows_lost += count
+
+    def decided_without_redis(self, how: str) -> None:
+        """Counts one decision about limits while Redis was away; `how` is the catalog's `state.redis_gone`."""
+        self._without_redis[how] += 1
 
     def exposition(self) -> bytes:
         """All numbers in Prometheus' text format (version 0.0.4)."""
@@ -93,6 +98,12 @@ class Metrics:
         for detector, count in self._masked.items():
             masked.add_metric((detector,), count)
         yield masked
+        without = CounterMetricFamily(
+            "faas_toolkit_decisions_without_redis", "Decisions about limits while Redis was away.", labels=("how",)
+        )
+        for how, count in self._without_redis.items():
+            without.add_metric((how,), count)
+        yield without
         yield CounterMetricFamily(
             "faas_toolkit_audit_rows_lost", "Audit rows that could not be kept.", value=self._audit_rows_lost
         )

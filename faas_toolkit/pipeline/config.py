@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from faas_toolkit.core.detectors import DETECTORS
+from faas_toolkit.core.quantity import parse_amount, parse_money
 from faas_toolkit.core.untrusted import nearest
-from faas_toolkit.net.config import Amount, Duration, Section
+from faas_toolkit.net.config import Currency, Duration, Section
 from faas_toolkit.pipeline.refusals import compile_pattern
 
 GRANTS = (
@@ -101,20 +102,8 @@ class RoleConfig(Section):
         return {**families, "models": ("*",) if self.models is None else self.models}
 
 
-def _counted(measure: object) -> object:
-    if measure in ("tokens", "cost"):
-        raise ValueError(f"{measure} are not counted by this version yet; write requests")
-    return measure
-
-
-def _by_what(key: object) -> object:
-    if key == "model":
-        raise ValueError("quotas by model are not served by this version yet; write user, role, app or workspace")
-    return key
-
-
-def _window(seconds: float) -> float:
-    if not 1 <= seconds <= 31 * 86400:
+def _window(seconds: float | None) -> float | None:
+    if seconds is not None and not 1 <= seconds <= 31 * 86400:
         raise ValueError("a quota's period lies between 1s and 31d, e.g. 60s")
     return seconds
 
@@ -122,15 +111,32 @@ def _window(seconds: float) -> float:
 class QuotaConfig(Section):
     """One line of a caller's own quota: in any rolling `per` never more than `limit` of `of`."""
 
-    of: Annotated[Literal["requests"], BeforeValidator(_counted)] = "requests"
-    limit: Amount
-    per: Annotated[Duration, AfterValidator(_window)]
+    of: Literal["requests", "tokens", "cost", "concurrency"] = "requests"
+    limit: int
+    """Of cost: in millionths of the currency; written in whole units."""
+    currency: Currency | None = None
+    """Of cost."""
+    per: Annotated[Duration | None, AfterValidator(_window)] = None
     """Seconds."""
-    by: Annotated[
-        tuple[Annotated[Literal["user", "role", "app", "workspace"], BeforeValidator(_by_what)], ...],
-        Field(min_length=1, max_length=4),
-    ] = ("user",)
-    """Whose quota it is; several together count each combination on its own."""
+    by: Annotated[tuple[Literal["user", "role", "app", "workspace", "model"], ...], Field(min_length=1, max_length=5)] = ("user",)
+    """Whose quota it is; several together count each combination on its own. `model` is the deployment that is asked."""
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _in_its_unit(cls, value: object, info: ValidationInfo) -> int:
+        return parse_money(value) if info.data.get("of") == "cost" else parse_amount(value)
+
+    @model_validator(mode="after")
+    def _has_what_its_measure_needs(self) -> Self:
+        if self.of == "concurrency" and self.per is not None:
+            raise ValueError("concurrency counts the calls in flight, without per; leave it out: {of: concurrency, limit: 3}")
+        if self.of != "concurrency" and self.per is None:
+            raise ValueError(f"a quota of {self.of} needs per; write e.g. {{of: requests, limit: 200, per: 60s}}")
+        if (self.of == "cost") != (self.currency is not None):
+            raise ValueError(
+                "a quota of cost needs its currency, and no other has one, e.g. {of: cost, limit: 50, currency: CNY, per: 1d}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faas_toolkit.core.call import TargetAttempt
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.errors import Cancelled, Failure, Internal, Throttled
+from faas_toolkit.core.errors import Cancelled, Failure, Internal, QuotaSpent, Throttled
 from faas_toolkit.core.outbound import Attempt, CallerLine
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.gate_refusal import quota_refusal, refusal
@@ -168,7 +168,7 @@ class Gate:
                 admission.reservation,
                 answered,
                 micros(admission.took),
-                throttled=isinstance(failure, Throttled),
+                throttled=isinstance(failure, Throttled) and not isinstance(failure, QuotaSpent),
                 refund="nothing" if began else _refund(failure),
                 usage=usage,
                 retry_after=_retry_after(failure),
@@ -221,6 +221,8 @@ def _verdict(failure: Failure) -> bool | None:
 
 def _refund(failure: Failure | None) -> Refund:
     """What is given back (model-routing.md §5.3.4)."""
+    if isinstance(failure, QuotaSpent):  # of a gate further in
+        return "everything"
     if isinstance(failure, Throttled):
         return "work"
     return "everything" if failure is not None and failure.not_executed else "nothing"
@@ -228,5 +230,5 @@ def _refund(failure: Failure | None) -> Refund:
 
 def _retry_after(failure: Failure | None) -> int | None:
     """Microseconds."""
-    wait = failure.retry_after if failure is not None else None
+    wait = failure.retry_after if failure is not None and not isinstance(failure, QuotaSpent) else None
     return micros(min(wait, _YEAR)) if wait is not None and math.isfinite(wait) and wait > 0 else None

@@ -53,31 +53,32 @@ def refusal(target: Target, entry: Entry, cost: Mapping[str, int]) -> Failure:
     )
 
 
-def quota_refusal(quota: CallerLine, needed: int, wait: int) -> Throttled:
+def quota_refusal(quota: CallerLine, needed: int, wait: int) -> QuotaSpent:
     """What a caller is told whose own quota has no room: it counts against nobody else, and nothing was sent.
-
-    `QuotaSpent`, unless it is counted by model: then another deployment may have room.
 
     Args:
         quota: the line that refused.
         needed: what the call would have taken of it.
         wait: microseconds until asking again makes sense; 0: never.
     """
-    line, kind = quota.line, Throttled if quota.by_model else QuotaSpent
-    if not wait:
-        return kind(
+    line = quota.line
+    if wait:
+        again = _FULL_PAUSE if line.of == "concurrency" else wait / 1_000_000
+        spent = QuotaSpent(
+            f"The quota of {quota.whose} is used up: {describe(line)}.",
+            hint=f"Ask again in {seconds(again)}, or have `limits` raised in the catalog.",
+            retry_after=again,
+            not_executed=True,
+        )
+    else:
+        spent = QuotaSpent(
             f"This call needs {amount(line, needed)} at once, but the quota of {quota.whose} is {describe(line)}.",
             hint="Ask for less in one call, or have `limits` raised in the catalog.",
             retryable=False,
             not_executed=True,
         )
-    again = _FULL_PAUSE if line.of == "concurrency" else wait / 1_000_000
-    return kind(
-        f"The quota of {quota.whose} is used up: {describe(line)}.",
-        hint=f"Ask again in {seconds(again)}, or have `limits` raised in the catalog.",
-        retry_after=again,
-        not_executed=True,
-    )
+    spent.by_model = quota.by_model
+    return spent
 
 
 def _saturated(target: Target, wait: float) -> Throttled:

@@ -22,7 +22,7 @@ from faas_toolkit.state.base import Change
 Refund = Literal["nothing", "work", "everything"]
 """What a failed call gets back. `work`: refused unprocessed, but it was a request (429); `everything`: it never arrived."""
 
-_GIVE_BACK: dict[Refund, tuple[Measure, ...]] = {
+GIVE_BACK: dict[Refund, tuple[Measure, ...]] = {
     "nothing": (),
     "work": ("tokens", "cost"),
     "everything": ("requests", "tokens", "cost"),
@@ -270,7 +270,7 @@ class Settle:
 
 
 def _close(state: GateState | None, quotas: Sequence[Limits], end: Settle, now: int) -> None:
-    give_back = _GIVE_BACK[end.refund]
+    give_back = GIVE_BACK[end.refund]
     for quota in quotas:
         quota.settle(end.call, end.usage, give_back)
     held = state.limits.settle(end.call, end.usage, give_back) if state is not None else None

@@ -21,7 +21,7 @@ PARTS = 64
 type Usage = Mapping[str, int]
 """What was really used, by `LimitLine.unit`; other names in it are ignored."""
 
-_MOST_USED = 10**12
+MOST_USED = 10**12
 """Of one call on one line: what a server says beyond that is nonsense, and sums must stay whole numbers in a double (< 2^53)."""
 
 
@@ -197,6 +197,8 @@ class Limits:
             ring = kept.pop((line.unit, line.per), None) or Ring(line, now)
             ring.restate(line)
             rings.append(ring)
+        for held in self.pending.values() if kept else ():  # a line that is gone is forgotten by those who booked on it
+            held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
         caps = [line for line in lines if line.of == "concurrency"]
@@ -294,7 +296,7 @@ class Limits:
         if held is None:
             return None
         for ring, part, weight in held.bookings:
-            used = 0 if ring.line.of in give_back else min(max(0, usage.get(ring.line.unit, weight)), _MOST_USED)
+            used = 0 if ring.line.of in give_back else min(max(0, usage.get(ring.line.unit, weight)), MOST_USED)
             if used != weight:
                 ring.change(part, used - weight)
         return held

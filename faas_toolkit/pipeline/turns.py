@@ -15,6 +15,8 @@ type MayWait = Callable[[], bool]
 
 _SHORTEST_PAUSE = 1_000
 """Microseconds."""
+_LOOK_EVERY = 25_000
+"""Microseconds. How long a place that is given back in another process may lie idle; one look costs a tenth of a millisecond."""
 _ASK_AGAIN = 1_000_000
 """Microseconds. How long those who wait will take, nobody knows."""
 
@@ -64,8 +66,8 @@ class Turns:
                 entry = ask(max(0.0, left))
                 if entry.outcome != "full":
                     return entry
-                # The first one also looks when the lease of a holder that died runs out, as nobody hands that on.
-                pause = min(left, max(entry.wait, _SHORTEST_PAUSE) / 1_000_000)
+                # Nobody hands on what another process gives back, or what a holder had that died: the first one looks.
+                pause = min(left, max(min(entry.wait, _LOOK_EVERY), _SHORTEST_PAUSE) / 1_000_000)
             if left <= 0 or (not mine.wait(pause) and pause >= left):
                 return entry
             mine.clear()

@@ -61,6 +61,10 @@ class RedisConnection:
         except exceptions.NoScriptError:
             return self._guarded(keys[0], ("EVAL", script.text, *tail))
 
+    def check(self) -> None:
+        """Asks for a sign of life; raises as `ask`."""
+        self._guarded("", ("PING",))
+
     def close(self) -> None:
         """Disconnects."""
         self._servers.renew()
