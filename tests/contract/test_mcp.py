@@ -448,6 +448,28 @@ def test_what_one_workspace_has_cached_is_not_answered_to_another(plugin, served
         assert run("left") == run("left") != run("right")
 
 
+def test_a_client_whose_role_may_warms_the_cache_for_callers_of_another_role(plugin, served, clients):
+    read = {"allow": ["function.call"], "functions": ["count"]}
+    roles = {"worker": {"allow": ["admin.write"]}, "reader": read}
+    count = {**served["functions"]["crm_lookup"], "cache": "5m"}
+    settings = {"clients": clients, "catalog": json.dumps({"version": 1, "roles": roles, "functions": {"count": count}})}
+    with serving(plugin, Hook(id="warm", workspace="mcp-warm", settings=settings)) as address:
+
+        def run(key, tool, **arguments):
+            request = urllib.request.Request(
+                f"{address}/e/warm/mcp",
+                data=json.dumps(call(tool, arguments)).encode(),
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {KEYS[key]}"},
+            )
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read())["result"]["structuredContent"]
+
+        wanted = [{"tool": "function_call", "arguments": {"function": "count", "arguments": {}}}]
+        assert run("agent", "cache_warm", calls=wanted, role="reader")["warmed"] == 1
+        assert run("reader", "count")["meta"]["cached"] is True
+        assert run("reader", "cache_warm", calls=wanted)["error"]["kind"] == "forbidden"
+
+
 def test_health_and_preflight_are_answered_without_a_key(post):
     assert post(None, method="GET", path="healthz", key=None)[2] == {"status": "ok"}
     status, headers, _ = post(None, method="OPTIONS", key=None, Origin="https://app.example")
