@@ -14,6 +14,8 @@ _MAX_INTEGER_BITS = 1_023
 """What a double can hold; Python alone goes further, and then fails on printing it."""
 _OF_WORDS = "".join(map(chr, (*range(0x21, 0x7F), *range(0xFF01, 0xFF5F))))
 """What addresses, numbers and keys are written with; scripts without spaces are cut anywhere."""
+_LONGEST_WORD = 400
+"""Longer ones are no addresses or numbers; the beginning of a longer key is recognised."""
 _OF_NUMBERS = "0123456789０１２３４５６７８９()+-. "
 
 
@@ -43,6 +45,18 @@ def shortened(value: object, limit: int) -> str:
     text = " ".join((value if isinstance(value, str) else _represented(value)).split())
     shown = printable(text, limit)
     return shown if len(text) <= limit else shown[:limit].rstrip(_OF_WORDS).rstrip(_OF_NUMBERS) + " …"
+
+
+def cut_short(text: str, limit: int) -> str:
+    """The text, or its beginning and `…`, of at most so many characters; where it is cut, no half address, number or key is left.
+
+    What is masked is found in whole values only, so whatever is cut before review is cut by this.
+    """
+    if len(text) <= limit:
+        return text
+    cut = text[: max(0, limit - 1)]
+    whole = cut.rstrip(_OF_WORDS).rstrip(_OF_NUMBERS)
+    return (whole if len(cut) - len(whole) < _LONGEST_WORD else cut) + "…"
 
 
 def whole_characters(text: str) -> str:

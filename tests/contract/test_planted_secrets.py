@@ -89,6 +89,11 @@ def everything_shown(service, settings, request):
     return "".join(pieces), json.dumps(rest, ensure_ascii=False).replace('\\"', '"')
 
 
+def most_of(value):
+    """What a cut may not leave of it."""
+    return value[: max(7, len(value) * 7 // 10)]
+
+
 def on_disk(directory):
     return {path.name: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
@@ -111,7 +116,7 @@ def test_none_of_ten_thousand_values_comes_out_and_none_lies_on_the_disk(process
         pieces, rest = everything_shown(service, settings, request)
         shown += [pieces, rest]
         values += [(each, pieces, rest) for each in group]
-    leaked = [each for each, pieces, rest in values if each.value in pieces or each.value in rest]
+    leaked = [each for each, pieces, rest in values if most_of(each.value) in pieces or most_of(each.value) in rest]
     assert leaked == []
     assert not any(SECRET in text for text in shown)
     service.close()
@@ -174,7 +179,7 @@ def test_none_comes_out_of_the_embedded_stores_and_a_function(tmp_path, caplog):
                 ("workspace.diagnose", {}),
             ):
                 pieces, rest = everything_shown(*run(service, mode, operation, arguments, text))
-                assert [each for each in group if each.value in rest or each.value in pieces] == [], (operation, rest)
+                assert [each for each in group if most_of(each.value) in pieces + rest] == [], (operation, rest)
         service.close()
         values = [each.value for group in groups for each in group]
         databases = {"toolkit.sqlite", "toolkit.sqlite-wal", "toolkit.sqlite-shm"}

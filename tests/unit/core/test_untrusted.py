@@ -2,7 +2,7 @@
 
 import pytest
 
-from faas_toolkit.core.untrusted import shortened
+from faas_toolkit.core.untrusted import cut_short, shortened
 
 
 def test_what_is_short_is_shown_whole_on_one_line():
@@ -21,3 +21,20 @@ def test_a_cut_leaves_no_half_address_number_or_key(words, tail):
 
 def test_a_text_without_spaces_is_cut_where_its_script_allows_it():
     assert shortened("没有空格的长句子" * 10, 20) == ("没有空格的长句子" * 3)[:20] + " …"
+
+
+@pytest.mark.parametrize(
+    "tail", ["zhang.wei@example.com", "ｚｈａｎｇ＠ｅｘａｍｐｌｅ", "+86 138 1234 5678", "4111 1111 1111 1111", "493-86-0916"]
+)
+@pytest.mark.parametrize("words", ["write to ", "请写信给"])
+def test_what_is_cut_before_it_is_masked_holds_no_half_value(words, tail):
+    for left in range(1, len(tail)):
+        shown = cut_short(f"{words}{tail} and more", len(words) + left)
+        assert shown == words.rstrip() + "…"
+        assert len(shown) <= len(words) + left
+
+
+def test_what_fits_is_not_cut_and_an_endless_word_is():
+    assert cut_short("fits", 4) == "fits"
+    assert cut_short("x" * 1_000, 500) == "x" * 499 + "…"
+    assert cut_short("", 0) == ""
