@@ -15,9 +15,6 @@ from faas_toolkit.state.cipher import Cipher
 COLUMNS = ("workspace", "writer", "sequence", "time", "operation", "subject", "outcome", "previous_hash")
 """What a row's content and its table both hold."""
 
-INTENT = "intent"
-"""The outcome of a row that was written before an effect (`pipeline/intent.py`)."""
-
 PURPOSE = "audit"
 """Of the keys of rows, heads and spooled rows (`state/cipher.py`)."""
 
