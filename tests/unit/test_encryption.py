@@ -44,14 +44,14 @@ def test_it_names_the_keys_and_counts_what_rests_under_each(process, told):
     fresh = told(under(STORED))
     assert (fresh["status"], fresh["text"]) == (
         "ok",
-        "The key `stored` seals; no other opens too. Sealed keys and outcomes: nothing yet.",
+        "The key `stored` seals; others that open: none. Sealed keys and outcomes: nothing yet.",
     )
     process.embedded.outcomes.begin(under(K1, STORED), "name", "payload")
     process.embedded.data_keys.get(under(K1, STORED), "person:1")
     rotated = told(under(K2, K1, STORED))
     assert rotated["status"] == "ok"
-    assert "`k2` seals; `k1`, `stored` opens too" in rotated["text"]
-    assert "2 with `k1`" in rotated["text"]
+    assert "`k2` seals; others that open: `k1`, `stored`." in rotated["text"]
+    assert "3 with `k1`" in rotated["text"]  # the third is the key of who asked above, wrapped anew by the call under k1
 
 
 def test_a_key_that_was_taken_out_too_early_is_a_warning_with_what_to_do(process, told):
