@@ -368,3 +368,18 @@ def test_the_sample_is_never_touched(tmp_path):
     after = office.run("crm.lookup", {"query": before["email"]}).variables["records"][0]
     assert after | {"match": before["match"]} == before
     office.close()
+
+
+def test_a_person_whose_key_was_wrapped_with_a_lost_one_is_erased_too(office):
+    before = Workspace(ONE.id, b"1" * 32, "k1", root=ONE.key)
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL, workspace=before)
+    assert report(office.confirmed())["audit", "rows of the person"] == "destroy key"
+    (kept,) = office.service._kept.values()
+    assert "erased" in next(row for row in opened(office, kept) if row["operation"] == "crm.lookup")
+
+
+def test_a_row_that_somebody_made_unreadable_does_not_stop_an_erasure(office):
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL)
+    damage = "UPDATE audit_rows SET content = '{'"
+    office.stores.database.write(lambda connection: connection.exec_driver_sql(damage).rowcount)
+    assert office.confirmed().variables["erased"] is True
