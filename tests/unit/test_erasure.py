@@ -319,7 +319,10 @@ def test_a_number_that_is_not_one_person_s_is_refused_with_the_ids(office):
     assert found["crm", "person:4"] == "keep"
 
 
-@pytest.mark.parametrize("given", ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei"])
+@pytest.mark.parametrize(
+    "given",
+    ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei", "Acme", "call", "acme.example"],
+)
 def test_somebody_unknown_is_looked_for_all_the_same_and_nothing_of_others_goes(office, given):
     found = report(office.confirmed(given))
     assert {place for place, _ in found} <= {"cache", "elsewhere", "crm"}
