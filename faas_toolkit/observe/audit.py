@@ -273,6 +273,9 @@ class AuditLog:
         except Failure as failure:
             self._note_away(failure)
             return False
+        except OSError as error:
+            _log.error("Spooled audit rows cannot be read: %s", type(error).__name__)
+            return False
         return True
 
     def _is_left_alone(self) -> bool:

@@ -81,12 +81,22 @@ class Spooling:
         return bool(self._left) or any(chain.spool for chain in self._chains.all())
 
     def drain(self) -> None:
-        """Writes one portion of what waits on disk into the database; raises as `Database.write` does."""
+        """Writes one portion of what waits on disk into the database; raises as `Database.write` does.
+
+        Raises:
+            OSError: a file cannot be read; one that was left behind is passed over.
+        """
         own = next(((chain, chain.spool) for chain in self._chains.all() if chain.spool), None)
         chain, file = self._left[0] if self._left else own or (None, None)
         if chain is None or file is None:
             return
-        contents = self._offload.run("sqlite", lambda: file.portion(_PORTION))
+        try:
+            contents = self._offload.run("sqlite", lambda: file.portion(_PORTION))
+        except OSError:
+            if self._left:
+                self._left.popleft()
+                file.close()
+            raise
         if contents:
             try:
                 self._chains.insert_spooled(contents, chain.workspace, file.writer)
