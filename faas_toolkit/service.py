@@ -1,5 +1,6 @@
 """Answers requests of all workspaces: finds the runtime of a configuration, leases it, keeps the last good catalog in force."""
 
+import itertools
 import random
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -7,11 +8,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Call, Origin, Record
+from faas_toolkit.core.call import Answer, Call, Origin, Record
+from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
+from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
@@ -24,6 +27,8 @@ MAX_TEXT_CHARS = 8_000
 """What a model is given at most (tools.md §4)."""
 
 _KEPT_RUNTIMES = 64
+_IDLE_SECONDS = 900.0
+"""What nobody asked for so long is closed when another call ends: there are no timers (design.md §3.1)."""
 _REMEMBERED_WORKSPACES = 4_096
 _SHORTEST_FRESHNESS = 30.0
 
@@ -40,6 +45,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """A file that goes out with an answer, where the host takes files."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an adapter turns into an answer: a text with variables, or a failure."""
 
@@ -49,6 +63,7 @@ class Outcome:
     source: str = ""
     added: Mapping[str, object] = field(default_factory=dict)
     failure: Failure | None = None
+    file: OutgoingFile | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +71,8 @@ class _Kept:
     runtime: Runtime
     fresh_until: float | None
     """On the monotonic clock; None: until the settings change."""
+    used: float
+    """When it was last looked for, or a lease of it ended."""
     leases: int = 0
     retired: bool = False
 
@@ -106,9 +123,10 @@ class Service:
             yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=answer.variables,
+                variables=_without_exported(answer),
                 source=answer.source,
                 added=answer.added,
+                file=_exported_file(answer, Pace(self._process.offload.give_way)),
             )
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
@@ -149,6 +167,7 @@ class Service:
             "request_id": record.request_id,
             "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
             "cached": record.cached,
+            "stale": record.stale,
             "attempts": [
                 {
                     "target": attempt.target,
@@ -175,8 +194,10 @@ class Service:
             yield kept.runtime
         finally:
             kept.leases -= 1
+            kept.used = self._process.clock.monotonic()
             if kept.retired and kept.leases == 0:
                 kept.runtime.close()
+            self._close_idle()
 
     def _usable(self, settings: RuntimeSettings, workspace_id: str) -> _Kept:
         """The runtime of these settings, or one with the workspace's last good catalog where the configured one is broken."""
@@ -190,12 +211,17 @@ class Service:
         key = (settings, last_good.hash)
         if key not in self._kept:
             self._keep(key, Runtime(self._process, settings, last_good, broken=kept.runtime.broken, stands_in=True), None)
-        return self._kept[key]
+        return self._used(key)
 
     def _get(self, key: _Key) -> _Kept:
-        kept = self._kept.get(key)
+        kept = self._used(key) if key in self._kept else None  # first, so that it is not idle while its catalog is read anew
         if kept is None or (kept.fresh_until is not None and self._process.clock.monotonic() > kept.fresh_until):
             kept = self._renewed(key, kept)
+        return self._used(key)
+
+    def _used(self, key: _Key) -> _Kept:
+        kept = self._kept[key]
+        kept.used = self._process.clock.monotonic()
         self._kept.move_to_end(key)
         return kept
 
@@ -215,8 +241,6 @@ class Service:
         elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
             old.fresh_until = fresh_until
             return old
-        if old is not None:
-            self._retire(key)
         return self._keep(key, runtime, fresh_until)
 
     def _load(self, settings: RuntimeSettings) -> Runtime:
@@ -245,7 +269,9 @@ class Service:
             return Runtime(self._process, settings, loaded(""), broken=broken)
 
     def _keep(self, key: _Key, runtime: Runtime, fresh_until: float | None) -> _Kept:
-        kept = self._kept[key] = _Kept(runtime, fresh_until)
+        if key in self._kept:  # renewed, or made by another call while this one read the same catalog
+            self._retire(key)
+        kept = self._kept[key] = _Kept(runtime, fresh_until, used=self._process.clock.monotonic())
         while len(self._kept) > _KEPT_RUNTIMES:
             self._retire(next(iter(self._kept)))
         return kept
@@ -256,8 +282,36 @@ class Service:
         if len(self._last_good) > _REMEMBERED_WORKSPACES:
             self._last_good.popitem(last=False)
 
+    def _close_idle(self) -> None:
+        """Looks at the longest unused ones only, so that it costs a call next to nothing."""
+        since = self._process.clock.monotonic() - _IDLE_SECONDS
+        unused = itertools.takewhile(lambda item: item[1].used <= since or item[1].leases, self._kept.items())
+        for key in [key for key, kept in unused if not kept.leases]:
+            self._retire(key)
+
     def _retire(self, key: _Key) -> None:
         kept = self._kept.pop(key)
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
+
+
+def _exported_file(answer: Answer, pace: Pace) -> OutgoingFile | None:
+    """Made of what was reviewed and redacted, so that a file shows nothing that the variable would not."""
+    if answer.exported is None:
+        return None
+    items = answer.variables[answer.exported.variable]
+    lines: list[bytes] = []
+    for item in items if isinstance(items, (list, tuple)) else ():
+        lines.append(canonical_json(item).encode("utf-8", "replace") + b"\n")
+        pace(len(lines[-1]))
+    return OutgoingFile(name=answer.exported.name, media_type="application/x-ndjson", content=b"".join(lines))
+
+
+def _without_exported(answer: Answer) -> Mapping[str, object]:
+    """The variables with as many items as a variable should hold."""
+    if answer.exported is None:
+        return answer.variables
+    items = answer.variables[answer.exported.variable]
+    shown = list(items[: answer.exported.shown]) if isinstance(items, (list, tuple)) else items
+    return {**answer.variables, answer.exported.variable: shown}

@@ -26,6 +26,7 @@ class Metrics:
         self._seconds: Counter[str] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._masked: Counter[str] = Counter()
+        self._cache_reads: Counter[tuple[str, str, str]] = Counter()
         self._audit_rows_lost = 0
         self._without_redis: Counter[str] = Counter()
 
@@ -44,6 +45,10 @@ class Metrics:
     def attempted(self, operation: str, outcome: str) -> None:
         """Counts one attempt at a target."""
         self._attempts[operation, outcome] += 1
+
+    def cache_read(self, operation: str, tier: str, *, stale: bool) -> None:
+        """Counts one look into the cache; `tier` is the one that had the answer, or `miss`."""
+        self._cache_reads[operation, tier, "true" if stale else "false"] += 1
 
     def masked(self, detector: str, count: int) -> None:
         """Counts values that were masked."""
@@ -81,6 +86,14 @@ class Metrics:
         for attempt, count in self._attempts.items():
             attempts.add_metric(attempt, count)
         yield attempts
+        reads = CounterMetricFamily(
+            "faas_toolkit_cache_reads",
+            "Looks into the cache, by the tier that had the answer.",
+            labels=("operation", "tier", "stale"),
+        )
+        for read, count in self._cache_reads.items():
+            reads.add_metric(read, count)
+        yield reads
         masked = CounterMetricFamily("faas_toolkit_masked_values", "Values masked in answers.", labels=("detector",))
         for detector, count in self._masked.items():
             masked.add_metric((detector,), count)

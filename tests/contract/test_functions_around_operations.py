@@ -17,6 +17,8 @@ OPERATIONS = {
     "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
+    "audit_search": "audit.search",
+    "cache_warm": "cache.warm",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -27,6 +29,8 @@ REFUSED = {
     "model_generate": {"prompt": "forbidden"},
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
+    "audit_search": {"query": "forbidden"},
+    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 
 
