@@ -86,11 +86,14 @@ class Rolling:
 class Ring(Rolling):
     """One line of a limit that has a period."""
 
-    __slots__ = ("limit", "line", "quiet_since")
+    __slots__ = ("limit", "line", "quiet_since", "unit", "unsaid")
 
     def __init__(self, line: LimitLine, now: int) -> None:
         super().__init__(micros(line.per))
         self.line = line
+        self.unit = line.unit
+        self.unsaid = weight_on(line, {})
+        """The weight of a call that says none."""
         self.limit = line.limit
         """The stated limit, or what it has grown to."""
         self.quiet_since = now
@@ -189,7 +192,7 @@ class Limits:
 
     def restate(self, lines: tuple[LimitLine, ...], now: int) -> None:
         """Takes over the lines of a changed catalog; a line of the same measure and period keeps what it has counted."""
-        kept = {(ring.line.unit, ring.line.per): ring for ring in self.rings}
+        kept = {(ring.unit, ring.line.per): ring for ring in self.rings}
         rings = []
         for line in lines:
             if line.of == "concurrency":
@@ -237,7 +240,7 @@ class Limits:
             return Place("full", int(self._first_expiry), self.in_flight)
         start, deciding = earliest, None
         for ring in self.rings:
-            due = ring.earliest(weight_on(ring.line, cost), now)
+            due = ring.earliest(cost.get(ring.unit, ring.unsaid), now)
             if due is None:
                 return Place("never", now, ring.line)
             if due > start:
@@ -255,7 +258,7 @@ class Limits:
         """
         bookings = []
         for ring in self.rings:
-            weight = weight_on(ring.line, cost)
+            weight = cost.get(ring.unit, ring.unsaid)
             bookings.append((ring, ring.add(start, weight), weight))
         self.until = max(self.until, start + max(lease, self.memory))
         if lease:
@@ -296,9 +299,9 @@ class Limits:
         if held is None:
             return None
         for ring, part, weight in held.bookings:
-            used = 0 if ring.line.of in give_back else min(max(0, usage.get(ring.line.unit, weight)), MOST_USED)
+            used = 0 if ring.line.of in give_back else usage.get(ring.unit, weight)
             if used != weight:
-                ring.change(part, used - weight)
+                ring.change(part, min(max(0, used), MOST_USED) - weight)
         return held
 
     def refused(self, now: int) -> None:

@@ -168,6 +168,22 @@ def test_one_of_a_gate_further_in_leaves_the_outer_target_alone():
     assert house.clock.slept == []
 
 
+def test_a_limit_further_in_leaves_the_outer_target_alone_too():
+    house = House(limits=(LimitLine("requests", 1, 60.0),), max_wait=0)
+    outer = Target(id="app:a1", limits=(LimitLine("requests", 5, 60.0, adapt_to=9),), max_wait=0)
+
+    def through_both():
+        attempt = an_attempt(house.call(), outer, lambda _: house.ask())
+        return house.gate.send(attempt, house.gate.enter(attempt, 1))
+
+    assert through_both() == "a"
+    for _ in range(3):
+        with pytest.raises(Throttled, match="model:main allows 1 requests"):
+            through_both()
+    assert house.used("w1:app:a1") == 1
+    assert house.cells._cells["w1:app:a1"][0].not_before == 0
+
+
 def test_a_quota_by_model_counts_each_deployment_on_its_own_and_lets_another_be_asked():
     house = House(own(TOKENS, by_model=True))
     house.ask(tokens=1_000, model="chat.main")
