@@ -247,10 +247,14 @@ class AuditLog:
         alone = self._is_left_alone()
         # Rows of a chain follow each other: where earlier ones wait on disk, so do these.
         direct = [entry for entry in group if not alone and not entry.chain.spool]
+        behind = [entry for entry in group if alone or entry.chain.spool]
         failure = self._commit(direct) if direct else None
-        if failure is not None and not isinstance(failure, Unavailable):
-            return direct, failure
-        return self._spooling.keep(group if failure else [entry for entry in group if alone or entry.chain.spool])
+        if isinstance(failure, Unavailable):
+            behind = list(group)
+        elif failure is not None:
+            for entry in direct:
+                entry.failure = failure
+        return self._spooling.keep(behind)
 
     def _commit(self, group: Sequence[Entry]) -> Failure | None:
         try:
@@ -273,8 +277,8 @@ class AuditLog:
         except Failure as failure:
             self._note_away(failure)
             return False
-        except OSError as error:
-            _log.error("Spooled audit rows cannot be read: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a file that cannot be read, or a row that is refused, must not stop the others
+            _log.error("Spooled audit rows could not be written: %s", type(error).__name__)
             return False
         return True
 

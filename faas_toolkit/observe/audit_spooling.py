@@ -48,6 +48,8 @@ class Spooling:
 
     def keep(self, entries: Sequence[Entry]) -> tuple[list[Entry], Failure | None]:
         """Writes the entries to disk; those for which that could not be done, and why."""
+        if not entries:
+            return [], None
         left: list[Entry] = []
         for chain, of_chain in _by_chain(entries):
             contents = [content for entry in of_chain if (content := self._chains.seal(entry)) is not None]
