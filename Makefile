@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test lint fmt types imports unit bench bench-install package ministack clean
+.PHONY: help dev demo test lint fmt types imports services unit bench bench-install package ministack clean
 
 # The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
@@ -51,16 +51,24 @@ types: $(VENV)/.installed ## Checks types
 imports: $(VENV)/.installed ## Checks who imports whom
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed ## Runs all tests
+# Servers that tests start on spare ports of loopback; installed where that is possible without questions, else their tests skip.
+services: ## Installs Redis, PostgreSQL and MariaDB (Debian, as root), where they are missing
+	@command -v redis-server >/dev/null && command -v mariadbd >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "Not installed: redis-server, postgresql, mariadb-server; their tests skip." >&2; exit 0; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql mariadb-server >/dev/null; }
+
+unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed services ## Runs all tests
 	FAAS_TOOLKIT_TEST_MINISTACK="$(CURDIR)/$(MINISTACK_VENV)/bin/ministack" $(BIN)/python -m pytest
 
 ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
 
-bench: $(VENV)/.installed ## Measures start-up and a governed call beside a bare plugin, the ranking of documents, a routed model call beside httpx
+bench: $(VENV)/.installed ## Measures the plugin side by side with its peers, and how long it ever holds its one thread
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
 	$(BIN)/python -m bench.knowledge
 	$(BIN)/python -m bench.routing
+	$(BIN)/python -m bench.heartbeat
+	$(BIN)/python -m bench.pipeline
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
 	$(BIN)/python -m bench.install

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.spec import Catalog
     from faas_toolkit.net.http import HttpClient
     from faas_toolkit.platforms.port import Platform
+    from faas_toolkit.stores import Stores
 
 
 class Families:
@@ -29,11 +30,13 @@ class Families:
 
     Args:
         process: what is shared with other configurations.
+        stores: what calls keep.
         catalog: the one in force.
     """
 
-    def __init__(self, process: Process, catalog: "Catalog") -> None:
+    def __init__(self, process: Process, stores: "Stores", catalog: "Catalog") -> None:
         self._process = process
+        self._stores = stores
         self._catalog = catalog
 
     def close(self) -> None:
@@ -64,14 +67,14 @@ class Families:
         from faas_toolkit.capabilities.crm.capability import CrmCapability
 
         sources = {name: self._crm_source(name, config) for name, config in self._catalog.crm.items()}
-        return CrmCapability(sources=sources, outbound=self._process.outbound)
+        return CrmCapability(sources=sources, outbound=self._stores.outbound)
 
     def _crm_source(self, name: str, config: "CrmSourceConfig") -> "CrmSource":
         make: Callable[..., CrmSource] = load(CRM_SOURCES[config.kind])
         if config.kind == "function":
             fresh_for = self._catalog.functions[config.function].cache
             return make(function=config.function, invoke=self.functions.invoke, fresh_for=fresh_for)
-        return make(database=self._process.database, clock=self._process.clock, target=config.to_target(f"crm:{name}"))
+        return make(database=self._stores.file, clock=self._process.clock, target=config.to_target(f"crm:{name}"))
 
     @cached_property
     def _knowledge(self) -> "Knowledge":
@@ -82,10 +85,11 @@ class Families:
             configured=self._catalog.knowledge,
             source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
             embedder_class=lambda kind: load(EMBEDDERS[kind]),
-            database=process.database,
+            database=self._stores.database,
+            replica=self._stores.replica,
             clock=process.clock,
             offload=process.offload,
-            outbound=process.outbound,
+            outbound=self._stores.outbound,
             client=self.client,
             invoke=self.functions.invoke,
             kept_for=lambda function: self._catalog.functions[function].cache,
@@ -97,7 +101,7 @@ class Families:
         from faas_toolkit.capabilities.faas.capability import FunctionCapability
 
         return FunctionCapability(
-            functions=self._catalog.functions, open_platform=self._open_platform, outbound=self._process.outbound
+            functions=self._catalog.functions, open_platform=self._open_platform, outbound=self._stores.outbound
         )
 
     def _open_platform(self, name: str, config: "HttpFunction | LambdaFunction") -> "Platform":
@@ -128,7 +132,7 @@ class Families:
     def _generation(self) -> "Generation":
         from faas_toolkit.capabilities.models.generation import Generation
 
-        return Generation(outbound=self._process.outbound, now=self._process.clock.epoch)
+        return Generation(outbound=self._stores.outbound, now=self._process.clock.epoch)
 
     def _open_model(self, name: str, key: str, config: "OpenAiDeployment | DifyDeployment | FunctionDeployment") -> "ModelSource":
         make: ModelSource

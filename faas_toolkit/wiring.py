@@ -4,7 +4,7 @@ Everything that can be plugged in stands in a table below as `"module:attribute"
 platform or an operation: write its file, add its line here and its parameter to the contract test (docs/architecture.md).
 """
 
-import random
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -13,20 +13,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faas_toolkit.core.call import NamedKey
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Operation
-from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
     from faas_toolkit.net.http import HardLimit
     from faas_toolkit.observe.metrics import Metrics
-    from faas_toolkit.state.base import Cells
-    from faas_toolkit.state.cache.outcomes import Outcomes
-    from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.state.data_directory import DataDirectory
     from faas_toolkit.state.file_values import FileValues
-    from faas_toolkit.state.sql import Database
+    from faas_toolkit.stores import Stores, StoreSettings
 
 PACKAGED_CATALOG = "packaged_catalog.yaml"
 """Beside the manifest of a private package (docs/publishing.md): the catalog in force where the setting `catalog` is empty."""
@@ -45,6 +42,8 @@ OPERATIONS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+    "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.operations:ERASE",
 }
 
 PRESENTERS: Mapping[str, str] = {
@@ -58,6 +57,8 @@ PRESENTERS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+    "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.presentation:present_erasure",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
@@ -89,12 +90,16 @@ PLATFORMS: Mapping[str, str] = {
 
 
 LOADED_ON_FIRST_USE = (
-    "faas_toolkit.state.sql",
+    "faas_toolkit.state.sqlite_database",
     "faas_toolkit.state.cache.outcomes",
+    "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",
     "faas_toolkit.catalog.load",
 )
 """What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
+
+REDIS = "faas_toolkit.state.redis.connection"
+"""Loaded the same way where a configuration names a Redis: redis-py takes a quarter of a second."""
 
 
 @cache
@@ -116,9 +121,12 @@ class RuntimeSettings:
 
     catalog: str = ""
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    encryption_key: bytes | None = field(default=None, repr=False)
+    encryption_key: tuple[NamedKey, ...] = field(default=(), repr=False)
+    """The first seals, every one opens; one with the id `stored` stands for the workspace's own (`dify/identity.py`)."""
     identity_keys: str = field(default="", repr=False)
     default_role: str = "member"
+    database_url: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,23 +139,19 @@ class Process:
     working_directory: Path
     hard_limit: "HardLimit" = nullcontext
 
-    def warm(self) -> None:
+    def warm(self, *, redis: bool = False) -> None:
         """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
-        if "database" not in self.__dict__:
-            self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
+        wanted = () if "embedded" in self.__dict__ else LOADED_ON_FIRST_USE
+        if redis and REDIS not in sys.modules:
+            wanted = (*wanted, REDIS)
+        if wanted:
+            self.offload.run("parse", lambda: [import_module(name) for name in wanted])
 
     @cached_property
     def packaged_catalog(self) -> str:
         """The text of the catalog that came with the package; empty in the public one."""
         path = self.working_directory / PACKAGED_CATALOG
         return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-    @cached_property
-    def cells(self) -> "Cells":
-        """Limits, breakers and leases."""
-        from faas_toolkit.state.memory import MemoryCells
-
-        return MemoryCells(self.clock)
 
     @cached_property
     def data_directory(self) -> "DataDirectory":
@@ -157,41 +161,11 @@ class Process:
         return choose_data_directory(self.environment, self.working_directory)
 
     @cached_property
-    def database(self) -> "Database":
-        """Records, audit rows and outcomes."""
-        from faas_toolkit.state.sql import Database
-
-        return Database(path=self.data_directory.path / "toolkit.sqlite", offload=self.offload)
-
-    @cached_property
     def audit_heads(self) -> "FileValues":
         """Where the heads of audit chains are kept beside the database."""
         from faas_toolkit.state.file_values import FileValues
 
         return FileValues(self.data_directory.path / "audit_heads")
-
-    @cached_property
-    def memory_cache(self) -> "CacheStore":
-        """Kept answers, in memory alone."""
-        from faas_toolkit.state.cache.memory import MemoryCache
-
-        return MemoryCache(clock=self.clock)
-
-    @cached_property
-    def cache_store(self) -> "CacheStore":
-        """Kept answers: in memory, then sealed on disk."""
-        from faas_toolkit.state.cache.disk import DiskCache
-        from faas_toolkit.state.cache.tiers import TieredCache
-
-        disk = DiskCache(path=self.data_directory.path / "cache.sqlite", clock=self.clock, offload=self.offload)
-        return TieredCache(near=self.memory_cache, far=disk, offload=self.offload)
-
-    @cached_property
-    def outcomes(self) -> "Outcomes":
-        """What effects under an idempotency key came to."""
-        from faas_toolkit.state.cache.outcomes import Outcomes
-
-        return Outcomes(database=self.database, clock=self.clock)
 
     @cached_property
     def metrics(self) -> "Metrics":
@@ -201,8 +175,37 @@ class Process:
         return Metrics()
 
     @cached_property
-    def outbound(self) -> Outbound:
-        """The one outbound chain: targets that several runtimes ask pass the same gate."""
-        from faas_toolkit.pipeline.outbound import build_outbound
+    def embedded(self) -> "Stores":
+        """The stores of every workspace that has named none of its own."""
+        from faas_toolkit.stores import Stores
 
-        return build_outbound(cells=self.cells, clock=self.clock, random=random.random)
+        return Stores(
+            clock=self.clock,
+            offload=self.offload,
+            environment=self.environment,
+            directory=self.data_directory.path,
+            metrics=self.metrics,
+        )
+
+    def lease_stores(self, chosen: "StoreSettings") -> "Stores":
+        """The stores of these settings, shared by everyone with equal ones; each lease ends with `return_stores`."""
+        if not chosen.database_url and not chosen.redis_url:
+            return self.embedded
+        shared = self._shared.get(chosen)
+        if shared is None:
+            shared = self._shared[chosen] = self.embedded.with_servers(chosen)
+        shared.leases += 1
+        return shared
+
+    def return_stores(self, stores: "Stores") -> None:
+        """Ends a lease; servers that nobody leases any more are disconnected."""
+        if stores is self.embedded:
+            return
+        stores.leases -= 1
+        if stores.leases == 0:
+            self._shared.pop(stores.chosen, None)
+            stores.close()
+
+    @cached_property
+    def _shared(self) -> "dict[StoreSettings, Stores]":
+        return {}

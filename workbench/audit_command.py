@@ -18,10 +18,11 @@ from rich.console import Console
 from workbench.storage import StorageRefused, WorkspaceStorage
 
 if TYPE_CHECKING:
+    from faas_toolkit.core.call import Workspace
     from faas_toolkit.core.host import KeyValueStorage
     from faas_toolkit.observe.audit_verify import ChainReport
     from faas_toolkit.state.cipher import Cipher
-    from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 KEPT_SECONDS = 180 * 86_400.0
 """Heads older than that are not looked for, since their rows may have gone: a catalog's default."""
@@ -35,16 +36,16 @@ class _Subject:
     database: "Database"
     data: Path
     workspace: str
-    key: bytes | None
+    keyed: "Workspace | None"
+    """With its keys, where they are known."""
     storage: "KeyValueStorage | None"
 
     @property
     def cipher(self) -> "Cipher | None":
-        from faas_toolkit.core.call import Workspace
         from faas_toolkit.observe.audit_chain import PURPOSE
         from faas_toolkit.state.cipher import Keyring
 
-        return Keyring(PURPOSE).cipher(Workspace(self.workspace, self.key)) if self.key else None
+        return Keyring(PURPOSE).cipher(self.keyed) if self.keyed else None
 
 
 class _Kept:
@@ -71,7 +72,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     audit.add_argument("--data", type=Path, metavar="DIR", help="a plugin's data directory (default: the workbench's own)")
     audit.add_argument("--id", default="", help="with --data: the workspace's id, as diagnose shows its beginning")
     audit.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="with --data: the setting encryption_key, 32 bytes in base64"
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="with --data: the workspace's keys, id:key,id:key; proofs come from stored:key, the one in Dify's storage",
     )
     audit.add_argument("--since", default="3650d", help="export: how long ago, a date or a time (default: all)")
     audit.add_argument("--until", default="", help="export: the same (default: now)")
@@ -110,7 +114,7 @@ def _verify(subject: _Subject, console: Console) -> int:
 
     report = _report(subject)
     console.print(verification(chain_as_variable(report)), markup=False)
-    if subject.key is None:
+    if subject.keyed is None:
         console.print("Without the workspace's key, proofs and the heads kept elsewhere were not looked at.", style="yellow")
     return int(not report.intact)
 
@@ -130,6 +134,7 @@ def _report(subject: _Subject) -> "ChainReport":
 
 
 def _subject(options: argparse.Namespace) -> _Subject:
+    from faas_toolkit.core.call import Workspace
     from workbench import cli
 
     data = options.data or cli.KEPT / "data"
@@ -139,17 +144,17 @@ def _subject(options: argparse.Namespace) -> _Subject:
         identity = json.loads(storage.get(_IDENTITY) or b"{}")
         if not identity:
             raise LookupError(f"The workbench's workspace {options.workspace!r} has made no call yet.")
-        return _Subject(database, data, identity["id"], base64.b64decode(identity["key"]), storage)
+        return _Subject(database, data, identity["id"], Workspace(identity["id"], base64.b64decode(identity["key"])), storage)
     known = _workspaces(database)
     found = [workspace for workspace in known if options.id and workspace.startswith(options.id)]
     if len(found) != 1:
         raise LookupError(f"Say whose rows with --id; there are those of: {', '.join(known) or 'nobody'}.")
-    return _Subject(database, data, found[0], _key(options.key_file), None)
+    return _Subject(database, data, found[0], _keyed(found[0], options.key_file), None)
 
 
 def _database(data: Path) -> "Database":
     from faas_toolkit.core.offload import InlineOffload
-    from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
     path = data / "toolkit.sqlite"
     if not path.is_file():
@@ -166,13 +171,22 @@ def _workspaces(database: "Database") -> list[str]:
     return database.read(lambda connection: list(connection.execute(names).scalars()))
 
 
-def _key(path: Path | None) -> bytes | None:
+def _keyed(workspace: str, path: Path | None) -> "Workspace | None":
+    """The workspace with the keys of a file; its names and proofs come from the stored one, else from the only one."""
+    from faas_toolkit.core.call import STORED_KEY, NamedKey, Workspace
+
     if path is None:
         return None
-    try:
-        key = base64.b64decode(path.read_text(encoding="ascii").strip(), validate=True)
-    except (ValueError, binascii.Error):
-        key = b""
-    if len(key) != 32:
-        raise LookupError(f"{path.name} must hold one key: 32 bytes in base64 (44 characters).")
-    return key
+    keys: list[NamedKey] = []
+    for written in path.read_text(encoding="ascii", errors="replace").strip().split(","):
+        name, _, encoded = written.strip().rpartition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (ValueError, binascii.Error):
+            key = b""
+        if len(key) != 32:
+            raise LookupError(f"{path.name} must hold one key, or id:key,id:key: each 32 bytes in base64 (44 characters).")
+        keys.append(NamedKey(name or STORED_KEY, key))
+    first, *older = keys
+    root = next((named.key for named in keys if named.id == STORED_KEY), first.key)
+    return Workspace(workspace, first.key, first.id, tuple(older), root=root)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from workbench import audit_command, catalog_file, report
+from workbench import audit_command, catalog_file, erase_command, report, warming
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
@@ -77,15 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--through", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
+    warming.add_to(commands, _call, call.parse_args(["cache_warm"]))
 
     _add_run_app(
         commands.add_parser("run-app", help="run a workflow app's DSL file in Dify's engine and show what each node gave")
     )
 
-    catalog = commands.add_parser("catalog", help="check a catalog, or print its one-line form")
-    catalog.add_argument("action", choices=("check", "encode"))
-    catalog.add_argument("file", type=Path)
-    catalog.set_defaults(run=_catalog)
+    _add_catalog(commands.add_parser("catalog", help="check a catalog, or print its one-line form"))
 
     _add_endpoint(commands)
 
@@ -97,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     debug_check.set_defaults(run=_debug_check)
 
     audit_command.add(commands)
+    erase_command.add(commands)
 
     _add_package(commands.add_parser("package", help="write the .difypkg, check it, and start what is in it"))
 
@@ -107,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
     demo.set_defaults(run=_demo)
+
+
+def _add_catalog(catalog: argparse.ArgumentParser) -> None:
+    catalog.add_argument("action", choices=("check", "encode"))
+    catalog.add_argument("file", type=Path)
+    catalog.set_defaults(run=_catalog)
 
 
 def _add_run_app(app: argparse.ArgumentParser) -> None:
@@ -154,7 +159,7 @@ def _tools(options: argparse.Namespace, console: Console) -> int:
 def _call(options: argparse.Namespace, console: Console) -> int:
     tool = read_declaration(options.plugin).tool(options.tool)
     arguments, settings = _split(tool, options.pairs)
-    credentials = _mapping(options.credentials) if options.credentials else {}
+    credentials = mapping(options.credentials) if options.credentials else {}
     try:
         parameters = prepare(options.surface, tool, arguments, settings)
     except ParameterRefused as refusal:
@@ -182,7 +187,7 @@ def _run_app(options: argparse.Namespace, console: Console) -> int:
     from workbench.workflow import AppNotRunnable, AppRunner, read_app
 
     inputs = dict(_pairs(options.pairs))
-    credentials = _mapping(options.credentials) if options.credentials else {}
+    credentials = mapping(options.credentials) if options.credentials else {}
     workspace = _workspace(options.workspace)
     try:
         app = read_app(options.file)
@@ -205,7 +210,7 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
 def _endpoint(options: argparse.Namespace, console: Console) -> int:
     from workbench.endpoint_front import Hook, serving
 
-    given, key = _mapping(options.settings) if options.settings else {}, secrets.token_hex(24)
+    given, key = mapping(options.settings) if options.settings else {}, secrets.token_hex(24)
     made = json.dumps({"workbench": {"key": key, "role": "member"}})
     hook = Hook(id=_workspace(options.workspace), workspace=options.workspace, settings={"clients": made, **given})
     with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.transport) as host:
@@ -272,7 +277,8 @@ def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _mapping(path: Path) -> Mapping[str, Any]:
+def mapping(path: Path) -> Mapping[str, Any]:
+    """The settings in a file, JSON or YAML: texts as Dify's form gives them."""
     text = path.read_text(encoding="utf-8")
     try:
         loaded = json.loads(text)  # first: YAML does not read every escape of JSON

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from faas_toolkit.core.call import Call
+from faas_toolkit.core.call import Call, Workspace
 
 INTENT = "intent"
 """The outcome of a row that was written before an effect; the row of how it ended has the same request id."""
@@ -17,7 +17,7 @@ type Place = tuple[float, str, int]
 class AuditQuestion:
     """Which rows of one workspace are wanted, newest first."""
 
-    workspace: str
+    workspace: Workspace
     since: float
     """Epoch seconds, included."""
     until: float

@@ -115,6 +115,13 @@ class Throttled(Failure):
     retryable_by_default = True
 
 
+class QuotaSpent(Throttled):
+    """The caller's own quota has nothing left: that says nothing of a target, and whoever else is asked answers the same."""
+
+    by_model = False
+    """It is counted by model, so that another one may have room."""
+
+
 class TooLarge(Failure):
     """Something exceeds its size limit."""
 

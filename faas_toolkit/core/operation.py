@@ -23,6 +23,8 @@ class Operation:
     """The parameters."""
     large: frozenset[str] = frozenset()
     """Variables that are left out in agents, which either ignore or repeat them."""
+    unkept: frozenset[str] = frozenset()
+    """Arguments that no audit row holds."""
     empty: Mapping[str, object] = field(default_factory=dict)
     """The operation's own variables with the values they have when a call failed."""
     streamed: str | None = None
@@ -40,6 +42,8 @@ class Traits:
     """The change counter of the source; an answer is kept while it stays the same. None: there is no counter."""
     local: bool = False
     """The source is a file beside us: its answers are kept in memory only, as a copy on the same disk would save nothing."""
+    needs_host: bool = False
+    """Answering asks the host, which is there while the call lasts and no longer: nothing to be done in the background."""
 
     @property
     def cacheable(self) -> bool:

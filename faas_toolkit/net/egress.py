@@ -162,6 +162,24 @@ class EgressGuard:
             self._check_address(scheme, host, port, address)
         return Route(scheme, host, port, tuple(str(address) for address in addresses))
 
+    def service_route(self, host: str, port: int, *, encrypted: bool) -> Route:
+        """The way to a database or another server that does not speak HTTP; whoever configures it names its port.
+
+        Raises:
+            Blocked: naming the rule and what would open it.
+            Unavailable: the name has no address.
+        """
+        addresses = self._addresses(host, port)
+        for address in addresses:
+            if is_public(address) and not (encrypted or self._opened_by_operator(host, port, address)):
+                raise Blocked(
+                    f"{printable(host)} is a public address, and it would be asked without TLS.",
+                    hint="Ask for TLS in the address: rediss://, postgresql://…?sslmode=verify-full, mysql://…?ssl=true.",
+                )
+            if not is_public(address):
+                self._check_inner(host, port, address)
+        return Route("tls" if encrypted else "plain", host, port, tuple(str(address) for address in addresses))
+
     def _check_scheme(self, scheme: str, host: str, port: int) -> None:
         listed = (host, port)
         if scheme == "http" and listed not in self._tenant.plain | self._operator.plain:
@@ -185,18 +203,25 @@ class EgressGuard:
         return found
 
     def _check_address(self, scheme: str, host: str, port: int, address: Address) -> None:
-        listed = (host, port)
-        if self._operator.contains(address) or listed in self._operator.endpoints:
+        if self._opened_by_operator(host, port, address):
             return
         if is_public(address):
-            self._check_public(scheme, listed)
+            self._check_public(scheme, (host, port))
+            return
+        self._check_inner(host, port, address)
+
+    def _opened_by_operator(self, host: str, port: int, address: Address) -> bool:
+        return self._operator.contains(address) or (host, port) in self._operator.endpoints
+
+    def _check_inner(self, host: str, port: int, address: Address) -> None:
+        if self._opened_by_operator(host, port, address):
             return
         if not is_private(address):
             raise Blocked(
                 f"{printable(host)} leads to {_meaning(address)}, which no catalog opens.",
                 hint=f"The operator of the plugin daemon can open it with {OPERATOR_ALLOW}.",
             )
-        if self._closed or not (self._tenant.contains(address) or listed in self._tenant.endpoints):
+        if self._closed or not (self._tenant.contains(address) or (host, port) in self._tenant.endpoints):
             raise Blocked(f"{printable(host)} leads to a private address.", hint=self._how_to_open(host, port, address))
 
     def _check_public(self, scheme: str, listed: tuple[str, int]) -> None:

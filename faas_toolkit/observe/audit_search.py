@@ -5,17 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.audit_trail import AuditPage, AuditQuestion, Place
 from faas_toolkit.core.call import Call
 from faas_toolkit.observe.audit import AuditLog
+from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.audit_verify import ChainReport
 from faas_toolkit.state.sql import Database
 
 _NOT_SHOWN = frozenset({"workspace", "previous_hash", "proof", "heads", "cut"})
 """What only a verification reads."""
+_PORTION = 1_000
+_MOST_LOOKED_AT = 200_000
+"""Rows that one question opens to look for words."""
 _SPARE_SECONDS = 5.0
 """What is left of a call's time when a verification stops."""
 
@@ -26,15 +30,17 @@ class AuditSearch:
     Args:
         database: where rows are kept.
         log: of this configuration; knows what was written last.
+        persons: opens what rows say of persons.
     """
 
-    def __init__(self, *, database: Database, log: AuditLog) -> None:
+    def __init__(self, *, database: Database, log: AuditLog, persons: PersonalParts) -> None:
         self._database = database
         self._log = log
+        self._persons = persons
 
     def search(self, question: AuditQuestion) -> AuditPage:
         """See the port."""
-        return search(self._database, question)
+        return search(self._database, question, self._persons)
 
     def verify(self, call: Call) -> ChainReport:
         """See the port."""
@@ -42,18 +48,37 @@ class AuditSearch:
         return self._log.verify(call.workspace, call.host.storage, out_of_time=lambda: left.remaining() < _SPARE_SECONDS)
 
 
-def search(database: Database, question: AuditQuestion) -> AuditPage:
-    """The rows of one question; raises `Unavailable` when the database is away."""
+def search(database: Database, question: AuditQuestion, persons: PersonalParts) -> AuditPage:
+    """The rows of one question; raises `Unavailable` when the database is away.
+
+    Words are looked for in opened rows, since what a row says of a person is sealed; where nothing fits for long, the page ends
+    early and says where to go on.
+    """
+    names = tuple(persons.name_of(question.workspace, caller) for caller in question.callers)
+    found: list[tuple[Place, dict[str, object]]] = []
+    place, looked_at, portion = question.before, 0, _PORTION if question.text else question.limit + 1
+    while len(found) <= question.limit and looked_at < _MOST_LOOKED_AT:
+        rows = database.read(partial(_all, statement=_portion(question, names, place, portion)))
+        opened = persons.open(question.workspace, map(_shown, rows))
+        places = [(row.time, row.writer, row.sequence) for row in rows]
+        found += [each for each in zip(places, opened, strict=True) if _holds(each[1], question.text)]
+        if len(rows) < portion:
+            place = None
+            break
+        place, looked_at = places[-1], looked_at + len(rows)
+    shown = found[: question.limit]
+    following = shown[-1][0] if len(found) > len(shown) else place
+    return AuditPage([row for _, row in shown], following)
+
+
+def _portion(question: AuditQuestion, names: Sequence[str], place: Place | None, limit: int) -> Select[Any]:
     newest_first = (audit_rows.c.time.desc(), audit_rows.c.writer.desc(), audit_rows.c.sequence.desc())
-    wanted = select(audit_rows).where(*_conditions(question)).order_by(*newest_first).limit(question.limit + 1)
+    return select(audit_rows).where(*_conditions(question, names, place)).order_by(*newest_first).limit(limit)
 
-    def work(connection: Connection) -> tuple[list[dict[str, object]], Place | None]:
-        found = connection.execute(wanted).all()
-        shown = found[: question.limit]
-        last = shown[-1] if len(found) > len(shown) else None
-        return [_shown(row) for row in shown], (last.time, last.writer, last.sequence) if last is not None else None
 
-    return AuditPage(*database.read(work))
+def _holds(row: Mapping[str, object], text: str) -> bool:
+    written = json.dumps(text, ensure_ascii=False)[1:-1]  # as it stands in a row, which is JSON
+    return written.casefold() in json.dumps(row, ensure_ascii=False, default=str).casefold()
 
 
 def sealed_lines(database: Database, workspace: str, *, since: float, until: float, page: int = 1_000) -> Iterator[str]:
@@ -75,23 +100,19 @@ def _all(connection: Connection, statement: Select[Any]) -> Sequence[Row[Any]]:
     return connection.execute(statement).all()
 
 
-def _conditions(question: AuditQuestion) -> Iterator[ColumnElement[bool]]:
+def _conditions(question: AuditQuestion, names: Sequence[str], place: Place | None) -> Iterator[ColumnElement[bool]]:
     columns = audit_rows.c
-    yield columns.workspace == question.workspace
+    yield columns.workspace == question.workspace.id
     yield columns.time >= question.since
     yield columns.time < question.until
     if question.callers:
-        yield columns.subject.in_(question.callers)
+        yield columns.subject.in_((*question.callers, *names))  # rows of earlier versions have the subject itself
     if question.operation:
         yield columns.operation == question.operation
     if question.outcome:
         yield columns.outcome == question.outcome
-    if question.text:
-        text = json.dumps(question.text, ensure_ascii=False)[1:-1]  # as it stands in the content, which is JSON
-        lower = func.lower(columns.content).contains(text.lower(), autoescape=True)  # of ASCII alone, in SQLite
-        yield lower | columns.content.contains(text, autoescape=True)
-    if question.before is not None:
-        yield _beyond(question.before, newer=False)
+    if place is not None:
+        yield _beyond(place, newer=False)
 
 
 def _beyond(place: Place, *, newer: bool) -> ColumnElement[bool]:

@@ -37,6 +37,18 @@ class AuditSink(Protocol):
         ...
 
 
+class PersonalSeal(Protocol):
+    """Seals what of a row belongs to a person (`observe/audit_person.py`)."""
+
+    def prepare(self, workspace: Workspace, subject: str) -> None:
+        """Lets a row that must not wait be sealed at once; never fails."""
+        ...
+
+    def seal(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> dict[str, object]:
+        """The row as it may be kept."""
+        ...
+
+
 class CallMetrics(Protocol):
     """What is counted of calls (`observe/metrics.py`)."""
 
@@ -52,12 +64,17 @@ class CallMetrics(Protocol):
         """Counts masked values."""
         ...
 
+    def cache_read(self, operation: str, tier: str, *, stale: bool) -> None:
+        """Counts a look into the cache."""
+        ...
+
 
 class Audit:
     """The audit policy.
 
     Args:
         log: takes the rows.
+        persons: seals what of them belongs to a person.
         metrics: takes the numbers.
         clock: for stamps and durations.
         arguments, detectors, redact, catalog_hash: what a row holds (`pipeline/audit_row.py`).
@@ -67,6 +84,7 @@ class Audit:
         self,
         *,
         log: AuditSink,
+        persons: PersonalSeal,
         metrics: CallMetrics,
         clock: Clock,
         arguments: KeptArguments,
@@ -75,6 +93,7 @@ class Audit:
         catalog_hash: str,
     ) -> None:
         self._log = log
+        self._persons = persons
         self._metrics = metrics
         self._clock = clock
         self._describe = RowWriter(arguments=arguments, detectors=detectors, redact=redact, catalog_hash=catalog_hash)
@@ -103,7 +122,7 @@ class Audit:
             Unavailable: it could not be written, so the effect must not happen.
         """
         row = self._row(call, INTENT, self._clock.monotonic() - call.record.started)
-        self._log.intend(call.workspace, row)
+        self._log.intend(call.workspace, self._persons.seal(call.workspace, row))
 
     def _written_down(self, call: Call, proceed: Proceed) -> Answer | Stream:
         must_be_kept = call.operation.grant is not None
@@ -121,6 +140,7 @@ class Audit:
             self._keep_if_possible(call, "cancelled", wait=False)
             raise
         if isinstance(answer, Stream):
+            self._persons.prepare(call.workspace, call.record.caller.subject)
             answer.on_end(lambda end: self._ended(call, end))
         elif must_be_kept:
             self._keep(call, answer)
@@ -153,7 +173,8 @@ class Audit:
     def _append(self, call: Call, outcome: str, *, wait: bool, **more: object) -> None:
         seconds = self._clock.monotonic() - call.record.started
         self._count(call, outcome, seconds)
-        self._log.append(call.workspace, self._row(call, outcome, seconds) | more, wait=wait)
+        row = self._persons.seal(call.workspace, self._row(call, outcome, seconds) | more, wait=wait)
+        self._log.append(call.workspace, row, wait=wait)
 
     def _row(self, call: Call, outcome: str, seconds: float) -> dict[str, object]:
         return self._describe(call, outcome, seconds) | {"time": self._clock.epoch()}
@@ -165,3 +186,5 @@ class Audit:
             self._metrics.attempted(name, attempt.outcome)
         for detector, count in record.masks.items():
             self._metrics.masked(detector, count)
+        if record.tier:
+            self._metrics.cache_read(name, record.tier, stale=record.stale)

@@ -18,6 +18,7 @@ OPERATIONS = {
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
     "audit_search": "audit.search",
+    "cache_warm": "cache.warm",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -29,6 +30,7 @@ REFUSED = {
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
     "audit_search": {"query": "forbidden"},
+    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 
 

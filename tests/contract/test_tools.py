@@ -22,7 +22,9 @@ RIGHT = {
     "model_fallback": {"prompt": TEXT, "system": "You summarise."},
     "list_capabilities": {},
     "diagnose": {},
+    "erase_person": {"person": "nobody@example.com"},
     "audit_search": {"since": "1h", "limit": 5, "verify": True},
+    "cache_warm": {"calls": json.dumps([{"tool": "crm_lookup", "arguments": {"query": "Wei"}}]), "role": "member"},
 }
 
 SETTINGS = {
@@ -119,6 +121,12 @@ WRONG = [
     ("list_capabilities", {"family": "planets"}, "functions"),
     ("list_capabilities", {"name": "nothing_like_it"}, "nothing_like_it"),
     ("diagnose", {"check": "weather"}, "identity"),
+    ("erase_person", {}, "person"),
+    ("erase_person", {"person": " "}, "person"),
+    ("erase_person", {"person": "x" * 321}, "320"),
+    ("erase_person", {"person": "\ud800"}, "surrogate"),
+    ("erase_person", {"person": "a@b.example", "documents": "burn"}, "delete"),
+    ("erase_person", {"person": "a@b.example", "confirm": "made up"}, "not the token"),
     ("audit_search", {"since": "yesterday"}, "24h"),
     ("audit_search", {"since": "24"}, "24h"),
     ("audit_search", {"since": "2026-13-01"}, "since=2026-11-26"),
@@ -131,6 +139,17 @@ WRONG = [
     ("audit_search", {"limit": 201}, "1 to 200"),
     ("audit_search", {"cursor": "made up"}, "cursor"),
     ("audit_search", {"cursor": "W05hTiwiYSIsMV0"}, "cursor"),
+    ("cache_warm", {}, "calls"),
+    ("cache_warm", {"calls": "[]"}, "1 to 200"),
+    ("cache_warm", {"calls": '{"tool": "crm_lookup"}'}, "1 to 200"),
+    ("cache_warm", {"calls": json.dumps([{"tool": "crm_lookup"}] * 201)}, "1 to 200"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lokup"}]'}, "crm_lookup"),
+    ("cache_warm", {"calls": '["crm_lookup"]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "arguments": [1]}]'}, "call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "args": {}}]'}, "arguments"),
+    ("cache_warm", {"calls": '[{"tool": ["crm_lookup"]}]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup"}]', "role": "membr"}, "member"),
+    ("cache_warm", {"calls": "[NaN]"}, "NaN"),
 ]
 
 CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]

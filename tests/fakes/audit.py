@@ -3,8 +3,10 @@
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.data_keys import DataKeys
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 DAY = 86_400.0
 
@@ -72,3 +74,9 @@ def fill(log, clock, count=5, workspace="one"):
     for number in range(count):
         log.append(workspace_of(workspace), row(clock, number=number))
         clock.advance(1)
+
+
+def personal_parts(database, clock) -> PersonalParts:
+    """What seals and opens the personal part of rows, as a process of its own has it."""
+    keys = DataKeys(database=database, clock=clock, offload=InlineOffload())
+    return PersonalParts(keys=keys, clock=clock, keep=180 * DAY)

@@ -5,6 +5,8 @@ import re
 from tests.rules.tree import ROOT
 from workbench.package.rules.tool import SHARED_PARAMETERS
 
+SECRET_SETTINGS = {"secrets", "encryption_key", "identity_keys", "database_url", "redis_url"}
+
 
 def test_every_setting_is_optional_and_explained(provider):
     for name, setting in provider["credentials_for_provider"].items():
@@ -21,7 +23,7 @@ def test_settings_are_those_that_the_toolkit_reads(provider):
 
 def test_secret_settings_are_hidden_in_the_form(provider):
     types = {name: setting["type"] for name, setting in provider["credentials_for_provider"].items()}
-    assert {name for name, kind in types.items() if kind == "secret-input"} == {"secrets", "encryption_key", "identity_keys"}
+    assert {name for name, kind in types.items() if kind == "secret-input"} == SECRET_SETTINGS
 
 
 def test_every_tool_that_is_there_is_declared(tools):

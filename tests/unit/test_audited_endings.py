@@ -43,7 +43,7 @@ def process(tmp_path, address):
     environment = {"FAAS_TOOLKIT_DATA_DIR": str(tmp_path), "FAAS_TOOLKIT_NETWORK_ALLOW": address}
     process = Process(clock=FakeClock(), offload=InlineOffload(), environment=environment, working_directory=tmp_path)
     yield process
-    process.database.close()
+    process.embedded.database.close()
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def outcomes(process):
     def work(connection):
         return connection.execute(audit_rows.select().order_by(audit_rows.c.writer, audit_rows.c.sequence)).all()
 
-    return [json.loads(each.content) for each in process.database.read(work)]
+    return [json.loads(each.content) for each in process.embedded.database.read(work)]
 
 
 LOOKUP = ("crm.lookup", {"query": "Wei"})

@@ -74,7 +74,7 @@ class AuditSearch:
                 f"since ({as_time(since)}) must lie before until ({as_time(until)}).", hint="Example: since=48h, until=24h."
             )
         return AuditQuestion(
-            workspace=call.workspace.id,
+            workspace=call.workspace,
             since=since,
             until=min(until, _LATEST),
             limit=limit,

@@ -72,6 +72,7 @@ class KnowledgeSearch:
         return Traits(
             version=" ".join(f"{name}={version}" for name, version in sorted(versions.items())),
             fresh_for=min((self._bases[name].fresh_for for name in names if versions[name] is None), default=None),
+            needs_host=any(self._bases[name].needs_host for name in names),
         )
 
     def entries(self, scope: Scope) -> Iterator[Entry]:

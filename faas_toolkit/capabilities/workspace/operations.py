@@ -1,4 +1,4 @@
-"""The operations that answer everyone, filtered to what each may see (catalog.md, Rules)."""
+"""The operations that answer everyone, filtered to what each may see (catalog.md, Rules), and what administrators do."""
 
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Parameter, Shape
@@ -29,4 +29,37 @@ DIAGNOSE = Operation(
     empty={"report": []},
 )
 
-OPERATIONS = (CAPABILITIES, DIAGNOSE)
+WARM = Operation(
+    name="cache.warm",
+    tool="cache_warm",
+    grant="admin.write",
+    shape=Shape(
+        (
+            Parameter(
+                name="calls", type="value", required=True, example='[{"tool": "crm_lookup", "arguments": {"query": "Acme"}}]'
+            ),
+            Parameter(name="role", max_chars=64, example="member"),
+        )
+    ),
+    large=frozenset({"report"}),
+    empty={"warmed": 0, "kept": 0, "failed": 0, "skipped": 0, "report": []},
+)
+
+
+ERASE = Operation(
+    name="workspace.erase",
+    tool="erase_person",
+    grant="admin.write",
+    shape=Shape(
+        (
+            Parameter(name="person", required=True, max_chars=320, example="maria.silva@acme.example"),
+            Parameter(name="documents", type="select", options=("report", "delete"), default="report"),
+            Parameter(name="confirm", max_chars=64, example="4f1c0a9be2d37785"),
+        )
+    ),
+    large=frozenset({"report"}),
+    unkept=frozenset({"person"}),
+    empty={"erased": False, "person": "", "report": [], "confirm": ""},
+)
+
+OPERATIONS = (CAPABILITIES, DIAGNOSE, WARM, ERASE)

@@ -22,9 +22,12 @@ from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.cache import Cache
+from faas_toolkit.pipeline.cached_read import Lifetimes
+from faas_toolkit.pipeline.refresh import Refreshes
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.cache.tiers import TieredCache
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
@@ -51,12 +54,31 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def policy(clock, database):
-    """Builds the policy over stores that stay the same, as they do when a process builds a new runtime."""
-    store, outcomes = MemoryCache(clock=clock), Outcomes(database=database, clock=clock)
+def later():
+    """What the policy does in the background, when the test lets it."""
+    return []
 
-    def build(traits, catalog_hash="catalog"):
-        return Cache(store=store, memory=store, outcomes=outcomes, traits=lambda call: traits, catalog_hash=catalog_hash)
+
+def audited(call, proceed):
+    return proceed(call)
+
+
+@pytest.fixture
+def policy(clock, database, later):
+    """Builds the policy over stores that stay the same, as they do when a process builds a new runtime."""
+    store = TieredCache(near=MemoryCache(clock=clock), spawn=InlineOffload().spawn)
+    outcomes = Outcomes(database=database, clock=clock)
+
+    def build(traits, catalog_hash="catalog", **lifetimes):
+        return Cache(
+            store=store,
+            memory=store,
+            outcomes=outcomes,
+            traits=lambda call: traits,
+            catalog_hash=catalog_hash,
+            lifetimes=Lifetimes(**lifetimes),
+            refreshes=Refreshes(spawn=later.append, audit=audited, clock=clock),
+        )
 
     return build
 
@@ -109,7 +131,7 @@ def test_an_equal_read_is_answered_from_the_cache_and_says_so(policy, call):
     assert cache(second, inner) == ANSWER
     assert len(inner.calls) == 1
     assert (first.record.cached, second.record.cached) == (False, True)
-    assert (decisions(first), decisions(second)) == (["cache: miss"], ["cache: hit"])
+    assert (decisions(first), decisions(second)) == (["cache: miss"], ["cache: hit (memory)"])
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_search import sealed_lines
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
-from faas_toolkit.state.sql import Database
-from tests.fakes.audit import DAY, ONE, row, workspace_of
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
+from tests.fakes.audit import DAY, ONE, personal_parts, row, workspace_of
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock
 
@@ -40,10 +40,12 @@ def log(database, clock):
 
 
 @pytest.fixture
-def write(log, clock):
+def write(log, clock, database):
+    persons = personal_parts(database, clock)
+
     def add(*changes, workspace=ONE):
         for change in changes:
-            log.append(workspace, row(clock, **change))
+            log.append(workspace, persons.seal(workspace, row(clock, **change)))
             clock.advance(1)
 
     return add
@@ -51,7 +53,7 @@ def write(log, clock):
 
 @pytest.fixture
 def ask(database, log, clock):
-    trail = audit_search.AuditSearch(database=database, log=log)
+    trail = audit_search.AuditSearch(database=database, log=log, persons=personal_parts(database, clock))
     search = AuditSearch(trail=trail, tools=TOOLS, now=clock.epoch)
 
     def call(workspace=ONE, surface="workflow", **arguments):
