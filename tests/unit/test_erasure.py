@@ -17,6 +17,7 @@ from faas_toolkit.core.errors import Forbidden, InvalidInput
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.service import Request, Service
 from faas_toolkit.state.cache.port import Kept
+from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost
@@ -259,7 +260,7 @@ def test_who_asked_is_erased_from_the_audit_and_its_chain_still_holds(office):
 def opened(office, kept):
     with closing(sqlite3.connect(office.folder / "toolkit.sqlite")) as file:
         rows = [json.loads(content) for (content,) in file.execute("SELECT content FROM audit_rows ORDER BY time, sequence")]
-    return kept.runtime._persons.open(ONE, rows)
+    return kept.runtime._policies.persons.open(ONE, rows)
 
 
 def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
@@ -276,7 +277,9 @@ def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
 
 
 def test_kept_answers_of_the_workspace_are_gone_and_those_of_others_are_not(office):
-    cache = office.stores.of_epoch(office.stores.cache_store)
+    cache = office.stores.of_epoch(
+        TieredCache(near=office.stores.memory_cache, cold=office.stores.disk_cache, spawn=lambda work: work())
+    )
     for workspace in (ONE, OTHER):
         cache.put(workspace, "name", Kept(NAME.encode(), 600))
     office.confirmed()
