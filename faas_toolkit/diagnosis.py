@@ -100,13 +100,13 @@ def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Fi
         yield Finding(check="storage", item="encryption", status="failed", text=failure.message, repair=failure.hint)
         return
     lost = resting.pop(None, 0)
-    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "no other"
+    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "none"
     with_which = ", ".join(f"{count} with `{key}`" for key, count in sorted(resting.items(), key=str)) or "nothing yet"
     yield Finding(
         check="storage",
         item="encryption",
         status="warning" if lost else "ok",
-        text=f"The key `{workspace.key_id}` seals; {opens} opens too. Sealed keys and outcomes: {with_which}"
+        text=f"The key `{workspace.key_id}` seals; others that open: {opens}. Sealed keys and outcomes: {with_which}"
         + (f", {lost} with a key that is in no setting." if lost else "."),
         repair="Add the former key to the setting `encryption_key`, after the new one: new:…,old:…" if lost else "",
     )
