@@ -223,6 +223,7 @@ class Runtime:
         return self._capabilities[name]
 
     def _environment(self, call: Call) -> Iterator[Finding]:
+        yield from diagnosis.identity_findings(self._verifier)
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process)
         yield from diagnosis.version_findings()
