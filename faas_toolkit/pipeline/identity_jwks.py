@@ -72,7 +72,8 @@ class JwksAddress:
     def check(self) -> None:
         """Reads the keys now, where they are not fresh; raises `InvalidInput` that says why they cannot be used."""
         kept = self._kept
-        if kept is None or self._clock.monotonic() >= kept.fresh_until:
+        if kept is None or self._failure is not None or self._clock.monotonic() >= kept.fresh_until:
+            self._next_read = 0.0  # whoever saves a setting has perhaps just repaired what is behind it
             self._refresh(waits=True)
         if self._failure is not None:
             raise InvalidInput(

@@ -192,6 +192,15 @@ def test_another_status_is_told_and_a_redirect_is_not_followed(verifier, issuer,
     assert issuer.asked == 1
 
 
+def test_who_saves_again_after_a_repair_is_not_told_what_was_before(verifier, issuer):
+    issuer.failure = httpx.ConnectError("down")
+    with pytest.raises(InvalidInput):
+        verifier.check()
+    issuer.failure = None
+    verifier.check()
+    assert subject(verifier, issued("ES256")) == "alice"
+
+
 def test_checking_reads_the_keys_and_the_first_token_finds_them(verifier, issuer):
     verifier.check()
     assert subject(verifier, issued("ES256")) == "alice"
