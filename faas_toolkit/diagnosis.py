@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.core.call import Workspace
+    from faas_toolkit.pipeline.identity_token import TokenVerifier
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.stores import Stores
 
@@ -33,6 +34,22 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         yield Finding(
             check="catalog", item=f"error {number}", status="failed", text=str(finding), repair="Repair it in `catalog`."
         )
+
+
+def identity_findings(verifier: "TokenVerifier | None") -> Iterator[Finding]:
+    """What identity tokens are checked with, and whether it can be had."""
+    if verifier is None:
+        yield Finding(check="identity", item="keys", status="ok", text="None, so nobody can prove who they are.")
+        return
+    state = verifier.state()
+    failure = state.failure
+    yield Finding(
+        check="identity",
+        item="keys",
+        status="ok" if failure is None else "warning" if state.usable else "failed",
+        text=f"{state.text[:1].upper()}{state.text[1:]}." + (f" {failure.message}" if failure else ""),
+        repair="" if failure is None else failure.hint or "Look at the setting `identity_keys`.",
+    )
 
 
 def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:

@@ -209,6 +209,7 @@ class Runtime:
         )
 
     def _environment(self, call: Call) -> Iterator[Finding]:
+        yield from diagnosis.identity_findings(self._policies.verifier)
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.redis_findings(self._stores)
