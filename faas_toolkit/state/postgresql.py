@@ -65,6 +65,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "login"),
     ("no pg_hba.conf entry", "login"),
     ("not permitted to log in", "login"),
+    ('role "', "login"),
     ("does not exist", "no database"),
     ("permission denied for database", "rights"),
     ("starting up", "starting"),

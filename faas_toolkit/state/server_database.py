@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
@@ -260,9 +261,19 @@ class ServerDatabase(Database):
         raise meaning(name) from cause
 
     def _authorities(self) -> str:
-        import certifi
+        named = self._environment.get(AUTHORITIES)
+        if not named:
+            import certifi
 
-        return self._environment.get(AUTHORITIES) or certifi.where()
+            return certifi.where()
+        if not Path(named).is_file():
+            raise Unavailable(
+                f"The operator's setting {AUTHORITIES} names no file.",
+                hint="Write the path of a PEM file with the certificates of the authorities.",
+                retryable=False,
+                not_executed=True,
+            )
+        return named
 
 
 def driver_of(dialect: Dialect) -> Driver:

@@ -448,6 +448,13 @@ def test_a_certificate_of_an_unknown_authority_is_refused(server, tmp_path):
     assert "FAAS_TOOLKIT_DATABASE_CA" in failure.hint
 
 
+def test_a_file_of_authorities_that_is_not_there_is_told_without_its_path(server, tmp_path):
+    environment = {**LOOPBACK, "FAAS_TOOLKIT_DATABASE_CA": str(tmp_path / "missing.pem")}
+    failure = failure_of(lambda: server_database(server.url, environment=environment).read(one))
+    assert "FAAS_TOOLKIT_DATABASE_CA names no file" in failure.message
+    assert str(tmp_path) not in failure.as_text()
+
+
 def test_a_public_host_is_asked_with_tls_though_nobody_said_so(server, authority):
     """Its address is one that only the guard takes for public."""
     seen = []
