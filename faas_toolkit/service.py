@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
-from faas_toolkit.core.export import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
