@@ -120,15 +120,18 @@ def holds(load: Load) -> dict[str, float]:
 def runs(url: str, seconds: float) -> dict[str, dict[str, float]]:
     """Every run of eight processes."""
     base = Load(url=url, limit=50, per=10.0, seconds=seconds)
-    slow = 119.0 if seconds > 30 else seconds
+    slow, short = 119.0 if seconds > 30 else seconds, min(seconds, 29.0)
     loads = {
         "requests": base,
         "requests, clocks ahead": replace(base, skew=2.5),
         "tokens, settled": replace(base, of="tokens", limit=5_000, estimate=100, used=(40, 100), greenlets=6, patience=1),
         "5 per minute": replace(base, limit=5, per=60.0, seconds=slow, patience=90),
         "50 per minute": replace(base, limit=50, per=60.0, seconds=slow, patience=90),
-        **{name: replace(base, limiter=name) for name in ("limits", "pyrate", "throttled")},
-        **{f"{name}, clocks ahead": replace(base, limiter=name, skew=2.5) for name in ("limits", "pyrate", "throttled")},
+        **{name: replace(base, limiter=name, seconds=short) for name in ("limits", "pyrate", "throttled")},
+        **{
+            f"{name}, clocks ahead": replace(base, limiter=name, skew=2.5, seconds=short)
+            for name in ("limits", "pyrate", "throttled")
+        },
     }
     return {name: holds(replace(load, key=f"run{number}")) for number, (name, load) in enumerate(loads.items())}
 

@@ -112,7 +112,7 @@ def run(load: Load) -> Run:
         worker.stdin.write(f"{result.began}\n")
         worker.stdin.flush()
     for worker in workers:
-        text, _ = worker.communicate(timeout=load.seconds + 60)
+        text, _ = worker.communicate(timeout=load.seconds + load.patience + 60)
         if worker.returncode:
             raise RuntimeError(f"a process ended with {worker.returncode}")
         told = json.loads(text)
