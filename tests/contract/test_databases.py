@@ -293,9 +293,9 @@ def test_audit_rows_of_two_nodes_verify_together(nodes):
     clock = FakeClock(epoch=1_790_000_000.123456)
     logs = [open_log(nodes.open(), clock) for _ in range(2)]
     for number in range(10):
-        logs[number % 2].append("w", row(clock, number=number, text=HOSTILE[number % len(HOSTILE)]))
+        logs[number % 2].append(ONE, row(clock, number=number, text=HOSTILE[number % len(HOSTILE)]))
         clock.advance(0.1)
-    report = logs[0].verify("w")
+    report = logs[0].verify(ONE)
     assert (report.rows, report.chains, report.faults) == (10, 2, ())
 
 
@@ -303,8 +303,8 @@ def test_audit_rows_of_two_nodes_verify_together(nodes):
 def test_any_subject_is_kept_and_verified(nodes, hostile):
     clock = FakeClock()
     log = open_log(nodes.open(), clock)
-    log.append("w", row(clock, subject=hostile, arguments=hostile))
-    assert log.verify("w").intact
+    log.append(ONE, row(clock, subject=hostile, arguments=hostile))
+    assert log.verify(ONE).intact
     content = nodes.open().read(lambda connection: connection.execute(select(audit_rows.c.content)).scalar())
     assert json.loads(content)["arguments"] == hostile
 
@@ -313,9 +313,9 @@ def test_audit_rows_are_cut_when_their_time_is_over_and_the_rest_verifies(nodes)
     clock = FakeClock()
     log = open_log(nodes.open(), clock, keep=10 * 86_400.0)
     for _ in range(30):
-        log.append("w", row(clock))
+        log.append(ONE, row(clock))
         clock.advance(86_400.0)
-    report = log.verify("w")
+    report = log.verify(ONE)
     assert report.intact
     assert report.rows < 15
 
@@ -324,9 +324,9 @@ def test_a_changed_audit_row_is_found(nodes):
     clock, database = FakeClock(), nodes.open()
     log = open_log(database, clock)
     for _ in range(3):
-        log.append("w", row(clock))
+        log.append(ONE, row(clock))
     database.write(lambda c: c.execute(text("UPDATE audit_rows SET subject = 'x' WHERE sequence = 2")).rowcount)
-    assert [fault.what for fault in log.verify("w").faults] == ["it was changed"]
+    assert [fault.what for fault in log.verify(ONE).faults] == ["it was changed"]
 
 
 def test_no_table_of_the_toolkit_lacks_a_key(database):
