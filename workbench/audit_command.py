@@ -178,7 +178,7 @@ def _keyed(workspace: str, path: Path | None) -> "Workspace | None":
     if path is None:
         return None
     keys: list[NamedKey] = []
-    for written in path.read_text(encoding="ascii").strip().split(","):
+    for written in path.read_text(encoding="ascii", errors="replace").strip().split(","):
         name, _, encoded = written.strip().rpartition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
