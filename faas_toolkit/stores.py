@@ -5,6 +5,7 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
-    from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.net.http import HardLimit, HttpClient
     from faas_toolkit.observe.audit_spool import Spool
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
@@ -55,6 +56,7 @@ class Stores:
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
         metrics: of the process; None: nothing is counted.
+        hard_limit: of the process (`net.http.HardLimit`).
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Stores:
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
         metrics: "Metrics | None" = None,
+        hard_limit: "HardLimit" = nullcontext,
     ) -> None:
         self._clock = clock
         self._offload = offload
@@ -74,6 +77,7 @@ class Stores:
         self._directory = directory
         self._embedded = embedded
         self._metrics = metrics
+        self._hard_limit = hard_limit
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -88,6 +92,7 @@ class Stores:
             chosen=chosen,
             embedded=self,
             metrics=self._metrics,
+            hard_limit=self._hard_limit,
         )
 
     @cached_property
@@ -137,6 +142,7 @@ class Stores:
             guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
             environment=self._environment,
             clock=self._clock,
+            hard_limit=self._hard_limit,
         )
 
     @cached_property

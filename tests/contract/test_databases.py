@@ -17,6 +17,7 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.cache.outcomes import KEEP_SECONDS, Outcomes, StoredOutcome
 from faas_toolkit.state.cache.outcomes_table import outcomes
+from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.migrations import history
 from faas_toolkit.state.sql import metadata
 from tests.fakes.clock import FakeClock
@@ -327,6 +328,17 @@ def test_a_changed_audit_row_is_found(nodes):
         log.append(ONE, row(clock))
     database.write(lambda c: c.execute(text("UPDATE audit_rows SET subject = 'x' WHERE sequence = 2")).rowcount)
     assert [fault.what for fault in log.verify(ONE).faults] == ["it was changed"]
+
+
+def test_a_person_s_key_that_nodes_make_at_once_is_one_key(nodes):
+    every = [DataKeys(database=nodes.open(), clock=FakeClock(), offload=InlineOffload()) for _ in range(3)]
+    for round_ in range(5):
+        keys = run_together(*[lambda each=each, n=round_: each.get(ONE, f"person {n}") for each in every * 2])
+        assert len(set(keys)) == 1, keys
+    assert sorted(every[0].owners(ONE).values()) == [f"person {n}" for n in range(5)]
+    assert sum(every[1].sealed_with(ONE).values()) == 5
+    assert every[2].destroy(ONE, [every[2].name(ONE, "person 0")]) == 1
+    assert len(every[0].owners(ONE)) == 4
 
 
 def test_no_table_of_the_toolkit_lacks_a_key(database):

@@ -22,11 +22,12 @@ PACKAGE = Path(faas_toolkit.__file__).parent
 _numbers = itertools.count(1)
 
 
-def server_database(url: str, *, clock=None, environment=None) -> ServerDatabase:
+def server_database(url: str, *, clock=None, environment=None, **options) -> ServerDatabase:
     """A node's way to a database of a test's server."""
     environment = {**LOOPBACK, **(environment or {})}
     guard = EgressGuard(environment=environment)
-    return ServerDatabase(address=parse_address(url), guard=guard, environment=environment, clock=clock or SystemClock())
+    clock = clock or SystemClock()
+    return ServerDatabase(address=parse_address(url), guard=guard, environment=environment, clock=clock, **options)
 
 
 class Nodes:

@@ -1,5 +1,6 @@
 """The store on real servers that refuse, hang, die and come back: each failure is told in words; nobody waits for a dead one."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import gevent
 import psycopg
 import pytest
 from alembic import op
+from gevent.server import StreamServer
 from sqlalchemy import func, insert, select, text, update
 
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.errors import Blocked, Internal, Unavailable
+from faas_toolkit.dify.node import hard_limit
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state import server_database as module
@@ -21,6 +24,7 @@ from faas_toolkit.state.cache.outcomes_table import outcomes
 from faas_toolkit.state.migrations import history
 from faas_toolkit.state.server_address import parse_address
 from faas_toolkit.state.server_database import ServerDatabase
+from faas_toolkit.state.server_failures import meaning
 from faas_toolkit.state.server_pool import MOST_CONNECTIONS
 from tests.fakes.certificates import Authority
 from tests.fakes.clock import FakeClock
@@ -384,6 +388,24 @@ def test_no_more_connections_are_opened_than_allowed(nodes, kind, monkeypatch):
     assert len(opened) == MOST_CONNECTIONS - 1
     database.close()
     assert not database._pool._idle
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(monkeypatch):
+    def drip(wire, _):
+        with contextlib.suppress(OSError):
+            wire.sendall(b"\xff\xff\xff\x00")  # a packet of 16 MB begins
+            while True:
+                wire.sendall(b"\x0a")
+                gevent.sleep(0.05)
+
+    monkeypatch.setattr(module, "_LONGEST", 0.6)
+    with contextlib.closing(StreamServer(("127.0.0.1", 0), drip)) as tarpit:
+        tarpit.start()
+        for scheme in ("mysql", "postgresql"):
+            url = f"{scheme}://toolkit:pass%20word@127.0.0.1:{tarpit.server_port}/toolkit"
+            database = server_database(url, hard_limit=hard_limit)
+            failure = failure_of(lambda database=database: database.read(one))
+            assert failure.message in (meaning("silent").message, meaning("lost").message, meaning("refused").message)
 
 
 # ---- whose server, and who is on the way
