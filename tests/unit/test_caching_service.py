@@ -270,7 +270,9 @@ def test_a_failure_of_the_function_is_told(plugin, function):
     function.status = "503 Service Unavailable"
     done = warm(plugin(), CALL)
     assert done.variables["failed"] == 1
-    assert done.text.startswith("0 warmed, 0 kept, 1 failed, 0 skipped.\n- call 1 (function_call) failed: ")
+    assert done.text.startswith(
+        "What became of the calls: 0 warmed, 0 kept, 1 failed, 0 skipped.\n- call 1 (function_call) failed: "
+    )
 
 
 def test_when_time_is_up_the_rest_is_skipped(plugin, function, catalog, clock):
