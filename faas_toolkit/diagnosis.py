@@ -10,6 +10,8 @@ from faas_toolkit.wiring import VERSION, Process
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
+    from faas_toolkit.core.call import Workspace
+    from faas_toolkit.pipeline.identity_token import TokenVerifier
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.stores import Stores
 
@@ -34,6 +36,22 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         )
 
 
+def identity_findings(verifier: "TokenVerifier | None") -> Iterator[Finding]:
+    """What identity tokens are checked with, and whether it can be had."""
+    if verifier is None:
+        yield Finding(check="identity", item="keys", status="ok", text="None, so nobody can prove who they are.")
+        return
+    state = verifier.state()
+    failure = state.failure
+    yield Finding(
+        check="identity",
+        item="keys",
+        status="ok" if failure is None else "warning" if state.usable else "failed",
+        text=f"{state.text[:1].upper()}{state.text[1:]}." + (f" {failure.message}" if failure else ""),
+        repair="" if failure is None else failure.hint or "Look at the setting `identity_keys`.",
+    )
+
+
 def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
     """Where data is kept, whether it lasts, and whether the store answers."""
     directory = process.data_directory
@@ -45,13 +63,28 @@ def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
         repair=directory.remedy,
     )
     try:
-        stores.database.check()
+        answered = stores.database.check()
     except Failure as failure:
         yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
     else:
-        yield Finding(
-            check="storage", item="database", status="ok", text=f"The {stores.database.dialect} store answers and is whole."
-        )
+        yield Finding(check="storage", item="database", status="ok", text=answered)
+
+
+def redis_findings(stores: "Stores") -> Iterator[Finding]:
+    """Whether the Redis that is named answers, and what decides about limits where it does not."""
+    try:
+        if stores.redis is None:
+            return
+        stores.redis.check()
+    except Failure as failure:
+        meanwhile = {
+            "local_share": "Each process decides about limits by itself meanwhile, with its share of them.",
+            "closed": "What is limited is refused meanwhile (`state.redis_gone: closed`).",
+            "open": "Nothing is limited meanwhile (`state.redis_gone: open`).",
+        }[stores.chosen.redis_gone]
+        yield Finding(check="storage", item="redis", status="failed", text=f"{failure.message} {meanwhile}", repair=failure.hint)
+    else:
+        yield Finding(check="storage", item="redis", status="ok", text="Redis answers; limits hold over all its processes.")
 
 
 def cache_findings(tiers: "Sequence[CacheStore]", reads: Mapping[str, int]) -> Iterator[Finding]:
@@ -76,21 +109,24 @@ def cache_findings(tiers: "Sequence[CacheStore]", reads: Mapping[str, int]) -> I
             )
 
 
-def redis_findings(stores: "Stores") -> Iterator[Finding]:
-    """Whether the Redis that is named answers, and what decides about limits where it does not."""
+def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Finding]:
+    """Which keys seal and open, and what rests sealed with which."""
     try:
-        if stores.redis is None:
-            return
-        stores.redis.check()
+        resting = stores.data_keys.sealed_with(workspace) + stores.outcomes.sealed_with(workspace)
     except Failure as failure:
-        meanwhile = {
-            "local_share": "Each process decides about limits by itself meanwhile, with its share of them.",
-            "closed": "What is limited is refused meanwhile (`state.redis_gone: closed`).",
-            "open": "Nothing is limited meanwhile (`state.redis_gone: open`).",
-        }[stores.chosen.redis_gone]
-        yield Finding(check="storage", item="redis", status="failed", text=f"{failure.message} {meanwhile}", repair=failure.hint)
-    else:
-        yield Finding(check="storage", item="redis", status="ok", text="Redis answers; limits hold over all its processes.")
+        yield Finding(check="storage", item="encryption", status="failed", text=failure.message, repair=failure.hint)
+        return
+    lost = resting.pop(None, 0)
+    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "none"
+    with_which = ", ".join(f"{count} with `{key}`" for key, count in sorted(resting.items(), key=str)) or "nothing yet"
+    yield Finding(
+        check="storage",
+        item="encryption",
+        status="warning" if lost else "ok",
+        text=f"The key `{workspace.key_id}` seals; others that open: {opens}. Sealed keys and outcomes: {with_which}"
+        + (f", {lost} with a key that is in no setting." if lost else "."),
+        repair="Add the former key to the setting `encryption_key`, after the new one: new:…,old:…" if lost else "",
+    )
 
 
 def version_findings() -> Iterator[Finding]:

@@ -5,31 +5,25 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faas_toolkit import diagnosis, offer
+from faas_toolkit import diagnosis, erasure, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
-from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
-from faas_toolkit.core.errors import Internal, InvalidInput
+from faas_toolkit.core.chain import Capability, Presenter, Proceed
+from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
 from faas_toolkit.core.offload import Background
 from faas_toolkit.core.operation import Operation, Traits
-from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
+from faas_toolkit.policies import Policies
 from faas_toolkit.stores import StoreSettings
-from faas_toolkit.wiring import OPERATIONS, PRESENTERS, VERSION, Process, RuntimeSettings, load, operation_named
+from faas_toolkit.wiring import OPERATIONS, PRESENTERS, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
-    from faas_toolkit.catalog.spec import Catalog
-    from faas_toolkit.observe.audit import AuditLog
-    from faas_toolkit.pipeline.access import Role
-    from faas_toolkit.pipeline.admission import Quota
-    from faas_toolkit.pipeline.cache import Cache
-    from faas_toolkit.pipeline.identity_token import TokenVerifier
-    from faas_toolkit.state.cache.tiers import TieredCache
 
 DIAGNOSE = "workspace.diagnose"
 
@@ -81,20 +75,24 @@ class Runtime:
         """Passes the call through the front; raises a `Failure`."""
         name = call.operation.name
         if name not in self._fronts:
-            self._fronts[name] = self._front(name)
+            try:
+                self._fronts[name] = self._front(name)
+            except Failure as failure:  # a setting that is wrong: that call is written down too
+                return self._refusing(failure)(call)
         return self._fronts[name](call)
 
     def offer(self, call: Call) -> Offer:
         """What the caller may use; raises a `Failure`."""
         if self.unusable:
             self._front(call.operation.name)(call)
-        return offer.ask(call, policies=self._policies, functions=self._families.functions, redact=self.redact)
+        return offer.ask(call, policies=self._policies.front, functions=self._families.functions, redact=self.redact)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
         if self.broken is not None:
             raise self.broken
-        self._verifier()
+        if self._policies.verifier is not None:
+            self._policies.verifier.check()
         if self._stores.redis is not None:
             self._stores.redis.check()
         role = self._settings.default_role
@@ -103,16 +101,23 @@ class Runtime:
                 f"Setting 'default_role' names {printable(role)!r}, which is not in the catalog.",
                 hint=f"The roles are: {', '.join(self.loaded.catalog.roles) or 'none'}.",
             )
+        if self._settings.database_url:
+            self._stores.database.check()
 
     def _front(self, name: str) -> Proceed:
         from faas_toolkit.pipeline.front import compose
 
         if self.unusable and name != DIAGNOSE:
-            return compose((self._audit,), self._refuse)
-        return compose(self._policies, self._capability(name))
+            return self._refusing(self.broken or Internal("There is no catalog."))
+        return compose(self._policies.front, self._capability(name))
 
-    def _refuse(self, call: Call) -> Answer:
-        raise self.broken or Internal("There is no catalog.")
+    def _refusing(self, failure: Failure) -> Proceed:
+        from faas_toolkit.pipeline.front import compose
+
+        def refuse(call: Call) -> Answer:
+            raise failure
+
+        return compose((self._policies.audit,), refuse)
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
@@ -139,104 +144,27 @@ class Runtime:
 
     def _close(self) -> None:
         self._families.close()
-        if "_log" in self.__dict__:
-            self._log.close()
+        if "_policies" in self.__dict__:
+            self._policies.close()
         self._process.return_stores(self._stores)
 
-    @cached_property
+    @property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
-        return SecretRedactor(secrets, self._process.offload.give_way)
+        return self._policies.redact
 
     @cached_property
-    def _policies(self) -> tuple[Policy, ...]:
-        """In the order of `pipeline.front.FRONT_ORDER`; a test compares."""
-        from faas_toolkit.pipeline.access import Access
-        from faas_toolkit.pipeline.admission import Admission
-        from faas_toolkit.pipeline.consult import Consult
-        from faas_toolkit.pipeline.enrich import Enrich
-        from faas_toolkit.pipeline.review import Review
-        from faas_toolkit.pipeline.validation import Validation
-
-        catalog, process, stores = self.loaded.catalog, self._process, self._stores
-        invoke = self._families.functions.invoke
-        return (
-            self._audit,
-            Validation(),
-            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
-            Admission(quotas=_quotas(catalog), cells=stores.cells, clock=process.clock),
-            Consult(
-                before={name: around.before for name, around in catalog.operations.items() if around.before},
-                invoke=invoke,
-                detect=catalog.review.detect,
-                redact=self.redact,
-            ),
-            Review(
-                patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
-                words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
-                detect=catalog.review.detect,
-                give_way=process.offload.give_way,
-                redact=self.redact,
-            ),
-            self._cache,
-            Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
-        )
-
-    @cached_property
-    def _answers(self) -> "TieredCache":
-        return self._stores.answers(self.loaded.catalog.cache, lambda: self._families.client, self._background.spawn)
-
-    @cached_property
-    def _cache(self) -> "Cache":
-        from faas_toolkit.pipeline.cache import Cache
-        from faas_toolkit.pipeline.cached_read import Lifetimes
-        from faas_toolkit.pipeline.refresh import Refreshes
-
-        config, stores = self.loaded.catalog.cache, self._stores
-        return Cache(
-            store=self._answers,
-            memory=stores.local_answers(),
-            outcomes=stores.outcomes,
+    def _policies(self) -> Policies:
+        return Policies(
+            self._process,
+            self._settings,
+            self.loaded,
+            self._stores,
+            invoke=self._families.functions.invoke,
+            client=lambda: self._families.client,
             traits=self._traits,
-            catalog_hash=f"{VERSION}/{self.loaded.hash}",
-            lifetimes=Lifetimes(stale=config.stale, negative=config.negative, local=config.memory.seconds),
-            refreshes=Refreshes(spawn=self._background.spawn, audit=self._audit, clock=self._process.clock),
+            spawn=self._background.spawn,
         )
-
-    @cached_property
-    def _audit(self) -> Policy:
-        from faas_toolkit.pipeline.audit import Audit
-
-        return Audit(
-            log=self._log,
-            metrics=self._process.metrics,
-            clock=self._process.clock,
-            arguments=self.loaded.catalog.audit.arguments,
-            detectors=tuple(DETECTORS),
-            redact=self.redact,
-            catalog_hash=self.loaded.hash,
-        )
-
-    @cached_property
-    def _log(self) -> "AuditLog":
-        from faas_toolkit.observe.audit import AuditLog
-
-        audit, process = self.loaded.catalog.audit, self._process
-        return AuditLog(
-            database=self._stores.database,
-            clock=process.clock,
-            offload=process.offload,
-            metrics=process.metrics,
-            write=audit.write,
-            keep=audit.keep,
-        )
-
-    def _verifier(self) -> "TokenVerifier | None":
-        from faas_toolkit.pipeline.identity_token import TokenVerifier, parse_identity_keys
-
-        keys = parse_identity_keys(self._settings.identity_keys)
-        return TokenVerifier(keys=keys, clock=self._process.clock) if keys else None
 
     def _traits(self, call: Call) -> Traits:
         return self._capability(call.operation.name).traits(call)
@@ -248,49 +176,43 @@ class Runtime:
             families = self._families
             make: Mapping[str, Callable[[], Capability]] = {
                 **families.capabilities,
+                "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
+                "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._policies.persons),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
                 "cache.warm": self._warm,
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
 
+    def _audit_search(self) -> Capability:
+        from faas_toolkit.capabilities.audit.capability import AuditSearch
+        from faas_toolkit.observe import audit_search
+
+        trail = audit_search.AuditSearch(database=self._stores.database, log=self._policies.log, persons=self._policies.persons)
+        tools = {operation_named(name).tool: name for name in OPERATIONS}
+        return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
+
     def _warm(self) -> Capability:
         from faas_toolkit.capabilities.workspace.warming import Warm
         from faas_toolkit.pipeline.front import FRONT_ORDER, compose
         from faas_toolkit.pipeline.warming import OnlyKept
 
-        outer = FRONT_ORDER.index("cache")
-        policies = (*self._policies[:outer], OnlyKept(self._traits), *self._policies[outer:])
+        front, outer = self._policies.front, FRONT_ORDER.index("cache")
+        policies = (*front[:outer], OnlyKept(self._traits), *front[outer:])
         operations = {name: operation_named(name) for name in OPERATIONS}
         return Warm(
             run=lambda call: compose(policies, self._capability(call.operation.name))(call),
-            settle=self._answers.settle,
+            settle=self._policies.answers.settle,
             operations=operations | {operation.tool: operation for operation in operations.values()},
             roles=tuple(self.loaded.catalog.roles),
         )
 
     def _environment(self, call: Call) -> Iterator[Finding]:
+        yield from diagnosis.identity_findings(self._policies.verifier)
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
-        yield from diagnosis.cache_findings(self._answers.tiers, self._cache.reads(call.workspace))
         yield from diagnosis.redis_findings(self._stores)
+        yield from diagnosis.cache_findings(self._policies.answers.tiers, self._policies.cache.reads(call.workspace))
+        yield from diagnosis.encryption_findings(self._stores, call.workspace)
         yield from diagnosis.version_findings()
-
-
-def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
-    from faas_toolkit.pipeline.access import Role
-
-    return {
-        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), masks=role.mask)
-        for name, role in catalog.roles.items()
-    }
-
-
-def _quotas(catalog: "Catalog") -> tuple["Quota", ...]:
-    from faas_toolkit.pipeline.admission import Quota
-
-    return tuple(
-        Quota(of=quota.of, limit=quota.limit, per=quota.per or 0.0, by=quota.by, currency=quota.currency or "")
-        for quota in catalog.limits
-    )

@@ -1,5 +1,6 @@
 """Answers requests of all workspaces: finds the runtime of a configuration, leases it, keeps the last good catalog in force."""
 
+import itertools
 import random
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,9 @@ from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
+from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -24,6 +27,8 @@ MAX_TEXT_CHARS = 8_000
 """What a model is given at most (tools.md §4)."""
 
 _KEPT_RUNTIMES = 64
+_IDLE_SECONDS = 900.0
+"""What nobody asked for so long is closed when another call ends: there are no timers (design.md §3.1)."""
 _REMEMBERED_WORKSPACES = 4_096
 _SHORTEST_FRESHNESS = 30.0
 
@@ -49,6 +54,7 @@ class Outcome:
     source: str = ""
     added: Mapping[str, object] = field(default_factory=dict)
     failure: Failure | None = None
+    file: OutgoingFile | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +62,8 @@ class _Kept:
     runtime: Runtime
     fresh_until: float | None
     """On the monotonic clock; None: until the settings change."""
+    used: float
+    """When it was last looked for, or a lease of it ended."""
     leases: int = 0
     retired: bool = False
 
@@ -106,9 +114,10 @@ class Service:
             yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=answer.variables,
+                variables=without_exported(answer),
                 source=answer.source,
                 added=answer.added,
+                file=exported_file(answer, Pace(self._process.offload.give_way)),
             )
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
@@ -176,8 +185,10 @@ class Service:
             yield kept.runtime
         finally:
             kept.leases -= 1
+            kept.used = self._process.clock.monotonic()
             if kept.retired and kept.leases == 0:
                 kept.runtime.close()
+            self._close_idle()
 
     def _usable(self, settings: RuntimeSettings, workspace_id: str) -> _Kept:
         """The runtime of these settings, or one with the workspace's last good catalog where the configured one is broken."""
@@ -191,12 +202,17 @@ class Service:
         key = (settings, last_good.hash)
         if key not in self._kept:
             self._keep(key, Runtime(self._process, settings, last_good, broken=kept.runtime.broken, stands_in=True), None)
-        return self._kept[key]
+        return self._used(key)
 
     def _get(self, key: _Key) -> _Kept:
-        kept = self._kept.get(key)
+        kept = self._used(key) if key in self._kept else None  # first, so that it is not idle while its catalog is read anew
         if kept is None or (kept.fresh_until is not None and self._process.clock.monotonic() > kept.fresh_until):
             kept = self._renewed(key, kept)
+        return self._used(key)
+
+    def _used(self, key: _Key) -> _Kept:
+        kept = self._kept[key]
+        kept.used = self._process.clock.monotonic()
         self._kept.move_to_end(key)
         return kept
 
@@ -216,8 +232,6 @@ class Service:
         elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
             old.fresh_until = fresh_until
             return old
-        if old is not None:
-            self._retire(key)
         return self._keep(key, runtime, fresh_until)
 
     def _load(self, settings: RuntimeSettings) -> Runtime:
@@ -246,7 +260,9 @@ class Service:
             return Runtime(self._process, settings, loaded(""), broken=broken)
 
     def _keep(self, key: _Key, runtime: Runtime, fresh_until: float | None) -> _Kept:
-        kept = self._kept[key] = _Kept(runtime, fresh_until)
+        if key in self._kept:  # renewed, or made by another call while this one read the same catalog
+            self._retire(key)
+        kept = self._kept[key] = _Kept(runtime, fresh_until, used=self._process.clock.monotonic())
         while len(self._kept) > _KEPT_RUNTIMES:
             self._retire(next(iter(self._kept)))
         return kept
@@ -256,6 +272,13 @@ class Service:
         self._last_good.move_to_end(workspace_id)
         if len(self._last_good) > _REMEMBERED_WORKSPACES:
             self._last_good.popitem(last=False)
+
+    def _close_idle(self) -> None:
+        """Looks at the longest unused ones only, so that it costs a call next to nothing."""
+        since = self._process.clock.monotonic() - _IDLE_SECONDS
+        unused = itertools.takewhile(lambda item: item[1].used <= since or item[1].leases, self._kept.items())
+        for key in [key for key, kept in unused if not kept.leases]:
+            self._retire(key)
 
     def _retire(self, key: _Key) -> None:
         kept = self._kept.pop(key)

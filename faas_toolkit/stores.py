@@ -16,16 +16,20 @@ from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
     from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.observe.audit_spool import Spool
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
     from faas_toolkit.state.cache.config import CacheConfig
+    from faas_toolkit.state.cache.epoch import EpochCache
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.state.cache.redis import RedisCache
     from faas_toolkit.state.cache.tiers import TieredCache
+    from faas_toolkit.state.data_keys import DataKeys
     from faas_toolkit.state.redis.connection import RedisConnection
     from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +121,53 @@ class Stores:
 
     @cached_property
     def database(self) -> "Database":
-        """Records, audit rows and outcomes."""
-        from faas_toolkit.state.sql import Database
+        """Records, audit rows and outcomes: on the server that was chosen, else in the file.
 
-        return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
+        Raises:
+            Unavailable: the setting `database_url` says what is not taken.
+        """
+        if not self.chosen.database_url:
+            return self.file
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.server_database import ServerDatabase
+
+        return ServerDatabase(
+            address=parse_address(self.chosen.database_url),
+            guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
+            environment=self._environment,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def file(self) -> "SqliteDatabase":
+        """The file of this node: every row, or beside a server what is the same on each node (the samples)."""
+        if self._embedded is not None:
+            return self._embedded.file
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        return SqliteDatabase(path=self._directory / "toolkit.sqlite", offload=self._offload)
+
+    @cached_property
+    def replica(self) -> "SqliteDatabase | None":
+        """This node's copy of what is searched of the server's rows; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        name = parse_address(self.chosen.database_url).fingerprint
+        return SqliteDatabase(path=self._directory / "replicas" / f"{name}.sqlite", offload=self._offload)
+
+    @cached_property
+    def audit_spool(self) -> "Spool | None":
+        """Where audit rows wait on this node while the server is away; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.observe.audit_spool import Spool
+        from faas_toolkit.state.server_address import parse_address
+
+        return Spool(self._directory / "audit_spool" / parse_address(self.chosen.database_url).fingerprint)
 
     @cached_property
     def redis(self) -> "RedisConnection | None":
@@ -133,6 +180,19 @@ class Stores:
 
         guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
         return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
+
+    @cached_property
+    def data_keys(self) -> "DataKeys":
+        """Keys that are destroyed to erase what they sealed."""
+        from faas_toolkit.state.data_keys import DataKeys
+
+        return DataKeys(database=self.database, clock=self._clock, offload=self._offload)
+
+    def of_epoch(self, store: "TieredCache") -> "EpochCache":
+        """The store of kept answers, bound to the age of each workspace's cache: an erasure ends it."""
+        from faas_toolkit.state.cache.epoch import EpochCache
+
+        return EpochCache(store=store, keys=self.data_keys)
 
     @cached_property
     def memory_cache(self) -> "CacheStore":
@@ -212,3 +272,7 @@ class Stores:
         connection = self.__dict__.get("redis")
         if connection is not None:
             connection.close()
+        for name in ("database", "replica"):
+            opened = self.__dict__.get(name)
+            if self.chosen.database_url and opened is not None:
+                opened.close()

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faas_toolkit.core.call import NamedKey
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Operation
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from faas_toolkit.net.http import HardLimit
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.data_directory import DataDirectory
+    from faas_toolkit.state.file_values import FileValues
     from faas_toolkit.stores import Stores, StoreSettings
 
 PACKAGED_CATALOG = "packaged_catalog.yaml"
@@ -30,6 +32,7 @@ VERSION = "0.1.0"
 """As in manifest.yaml; a test compares."""
 
 OPERATIONS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.operations:SEARCH",
     "crm.lookup": "faas_toolkit.capabilities.crm.operations:LOOKUP",
     "function.call": "faas_toolkit.capabilities.faas.operations:CALL",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.operations:SEARCH",
@@ -40,9 +43,11 @@ OPERATIONS: Mapping[str, str] = {
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
     "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.operations:ERASE",
 }
 
 PRESENTERS: Mapping[str, str] = {
+    "audit.search": "faas_toolkit.capabilities.audit.presentation:present_search",
     "crm.lookup": "faas_toolkit.capabilities.crm.presentation:present_lookup",
     "function.call": "faas_toolkit.capabilities.faas.presentation:present_call",
     "knowledge.search": "faas_toolkit.capabilities.knowledge.presentation:present_search",
@@ -53,6 +58,7 @@ PRESENTERS: Mapping[str, str] = {
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
     "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
+    "workspace.erase": "faas_toolkit.capabilities.workspace.presentation:present_erasure",
 }
 
 CRM_SOURCES: Mapping[str, str] = {
@@ -84,8 +90,9 @@ PLATFORMS: Mapping[str, str] = {
 
 
 LOADED_ON_FIRST_USE = (
-    "faas_toolkit.state.sql",
+    "faas_toolkit.state.sqlite_database",
     "faas_toolkit.state.cache.outcomes",
+    "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",
     "faas_toolkit.catalog.load",
 )
@@ -114,7 +121,8 @@ class RuntimeSettings:
 
     catalog: str = ""
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    encryption_key: bytes | None = field(default=None, repr=False)
+    encryption_key: tuple[NamedKey, ...] = field(default=(), repr=False)
+    """The first seals, every one opens; one with the id `stored` stands for the workspace's own (`dify/identity.py`)."""
     identity_keys: str = field(default="", repr=False)
     default_role: str = "member"
     database_url: str = field(default="", repr=False)
@@ -151,6 +159,13 @@ class Process:
         from faas_toolkit.state.data_directory import choose_data_directory
 
         return choose_data_directory(self.environment, self.working_directory)
+
+    @cached_property
+    def audit_heads(self) -> "FileValues":
+        """Where the heads of audit chains are kept beside the database."""
+        from faas_toolkit.state.file_values import FileValues
+
+        return FileValues(self.data_directory.path / "audit_heads")
 
     @cached_property
     def metrics(self) -> "Metrics":

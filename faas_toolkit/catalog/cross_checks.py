@@ -7,10 +7,12 @@ import fnmatch
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from faas_toolkit.capabilities.crm.fields import FIELDS
+from faas_toolkit.capabilities.crm.fields import FIELDS, Field
+from faas_toolkit.capabilities.crm.rows import comparable
 from faas_toolkit.catalog.findings import FoundAt, Path
-from faas_toolkit.core.detectors import DETECTORS
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.pipeline.config import CALLER_WORDS
 
 _COMPARED = 1_000
 """Names among which the nearest is looked for."""
@@ -37,6 +39,7 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         bases = _mapping(sections.get("knowledge"))
         yield from _names(("roles", name, "knowledge"), _mapping(role).get("knowledge"), bases, "knowledge base")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
+        yield from _rows(("roles", name, "crm", "rows"), _mapping(crm.get("rows")))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     serving = _serving(sections)
@@ -139,6 +142,26 @@ def _hidden(path: Path, fields: object) -> Iterator[FoundAt]:
             its = ", ".join(each.removeprefix(f"{entity}.") for each in known if each.startswith(f"{entity}."))
             meant = f"Did you mean {close}?" if close else f"A {entity} has {its}."
             yield FoundAt((*path, index), f"there is no field {printable(name)}, so nothing would be hidden.", meant)
+
+
+def _rows(path: Path, rows: Mapping[str, object]) -> Iterator[FoundAt]:
+    for entity, its in FIELDS.items():
+        known = {field.name: field for field in its}
+        for name, written in _mapping(rows.get(entity)).items():
+            if name in known:
+                yield from _row_values((*path, entity, name), known[name], written)
+            else:
+                close = nearest(name, known)
+                meant = f"Did you mean {close}?" if close else f"There are {', '.join(known)}."
+                yield FoundAt((*path, entity, name), f"{printable(name)} is no field of entity {entity}.", meant, at_key=True)
+
+
+def _row_values(path: Path, known: Field, written: object) -> Iterator[FoundAt]:
+    for value in written if isinstance(written, list) else [written]:
+        if value not in CALLER_WORDS and isinstance(value, (str, int, float)) and comparable(known, value) is None:
+            right = {"link": f"an id such as {known.name}:42", "boolean": "true or false", "date": "a date such as 2026-12-31"}
+            taught = f"Write {right.get(known.type, 'a number' if known.type in ('money', 'number') else 'a text')}."
+            yield FoundAt(path, f"{printable(value)} is no value of {known.name}, so no record would be seen.", taught)
 
 
 def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> Iterator[FoundAt]:

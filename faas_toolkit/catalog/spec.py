@@ -59,8 +59,8 @@ class Catalog(Section):
     operations: dict[str, OperationConfig] = Field(default_factory=dict)
     review: ReviewConfig = Field(default_factory=ReviewConfig)
     limits: Annotated[tuple[QuotaConfig, ...], Field(max_length=50)] = ()
-    cache: CacheConfig = Field(default_factory=CacheConfig)
     state: StateConfig = Field(default_factory=StateConfig)
+    cache: CacheConfig = Field(default_factory=CacheConfig)
     network: Network = Field(default_factory=Network)
     audit: AuditConfig = Field(default_factory=AuditConfig)
 

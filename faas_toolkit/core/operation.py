@@ -23,6 +23,8 @@ class Operation:
     """The parameters."""
     large: frozenset[str] = frozenset()
     """Variables that are left out in agents, which either ignore or repeat them."""
+    unkept: frozenset[str] = frozenset()
+    """Arguments that no audit row holds."""
     empty: Mapping[str, object] = field(default_factory=dict)
     """The operation's own variables with the values they have when a call failed."""
     streamed: str | None = None

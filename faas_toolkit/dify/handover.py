@@ -12,12 +12,12 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from faas_toolkit.core.call import STORED_KEY, NamedKey, Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
 from faas_toolkit.wiring import RuntimeSettings
 
 if TYPE_CHECKING:
-    from faas_toolkit.core.call import Workspace
     from faas_toolkit.core.host import KeyValueStorage
     from faas_toolkit.state.cipher import Cipher
 
@@ -39,12 +39,12 @@ class Handover:
         self._left: OrderedDict[str, tuple[RuntimeSettings, float]] = OrderedDict()
         self._opened: OrderedDict[str, tuple[bytes, RuntimeSettings]] = OrderedDict()
 
-    def leave(self, settings: RuntimeSettings, workspace: "Workspace", storage: "KeyValueStorage") -> None:
+    def leave(self, settings: RuntimeSettings, workspace: Workspace, storage: "KeyValueStorage") -> None:
         """Seals the settings of a tool call for the workspace's endpoints; without an `encryption_key` nothing is left.
 
         A tool call never fails by it: what could not be stored is logged and tried again a minute later.
         """
-        if settings.encryption_key is None:
+        if not _keys(settings):
             return
         left, until = self._left.get(workspace.id, (None, 0.0))
         if left == settings and self._clock.monotonic() < until:
@@ -57,7 +57,7 @@ class Handover:
         except Failure as failure:
             _log.warning("The catalog could not be left for endpoints: %s", failure.as_text())
 
-    def take(self, own: RuntimeSettings, workspace: "Workspace", storage: "KeyValueStorage") -> RuntimeSettings:
+    def take(self, own: RuntimeSettings, workspace: Workspace, storage: "KeyValueStorage") -> RuntimeSettings:
         """What an endpoint with these settings of its own works with.
 
         Its own catalog goes first, then what a tool call left; with neither a catalog nor a key, the shipped default.
@@ -65,7 +65,7 @@ class Handover:
         Raises:
             Unavailable: nothing was left yet, or it does not open with this key.
         """
-        if own.catalog or own.encryption_key is None:
+        if own.catalog or not _keys(own):
             return own
         sealed = storage.get(STORAGE_KEY)
         if sealed is None:
@@ -76,14 +76,14 @@ class Handover:
             )
         known, opened = self._opened.get(workspace.id, (None, None))
         if known != sealed or opened is None or opened.encryption_key != own.encryption_key:
-            opened = replace(_opened(sealed, workspace), encryption_key=own.encryption_key)
+            opened = replace(_opened(sealed, workspace, own), encryption_key=own.encryption_key)
             _remember(self._opened, workspace.id, (sealed, opened))
         return opened
 
-    def _store(self, settings: RuntimeSettings, workspace: "Workspace", storage: "KeyValueStorage") -> None:
-        cipher, plain = _cipher(workspace), _packed(settings)
+    def _store(self, settings: RuntimeSettings, workspace: Workspace, storage: "KeyValueStorage") -> None:
+        cipher, plain = _cipher(workspace, settings), _packed(settings)
         stored = storage.get(STORAGE_KEY)
-        if stored is None or cipher.open(STORAGE_KEY, stored) != plain:
+        if stored is None or not cipher.is_current(stored) or cipher.open(STORAGE_KEY, stored) != plain:
             storage.set(STORAGE_KEY, cipher.seal(STORAGE_KEY, plain))
 
 
@@ -103,8 +103,8 @@ def _packed(settings: RuntimeSettings) -> bytes:
     return packed
 
 
-def _opened(sealed: bytes, workspace: "Workspace") -> RuntimeSettings:
-    packed = _cipher(workspace).open(STORAGE_KEY, sealed)
+def _opened(sealed: bytes, workspace: Workspace, own: RuntimeSettings) -> RuntimeSettings:
+    packed = _cipher(workspace, own).open(STORAGE_KEY, sealed)
     if packed is None:
         raise Unavailable(
             "The catalog that a tool call left for this endpoint does not open with the endpoint's encryption_key.",
@@ -126,10 +126,16 @@ def _opened(sealed: bytes, workspace: "Workspace") -> RuntimeSettings:
         ) from error
 
 
-def _cipher(workspace: "Workspace") -> "Cipher":
+def _keys(settings: RuntimeSettings) -> tuple[NamedKey, ...]:
+    """The keys that an administrator entered: the stored one lies beside what it would seal."""
+    return tuple(named for named in settings.encryption_key if named.id != STORED_KEY)
+
+
+def _cipher(workspace: Workspace, settings: RuntimeSettings) -> "Cipher":
     from faas_toolkit.state.cipher import Keyring
 
-    return Keyring("settings for endpoints").cipher(workspace)
+    first, *older = _keys(settings)
+    return Keyring("settings for endpoints").cipher(Workspace(workspace.id, first.key, first.id, tuple(older)))
 
 
 def _remember[T](kept: OrderedDict[str, T], name: str, value: T) -> None:

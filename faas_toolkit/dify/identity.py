@@ -10,9 +10,10 @@ import binascii
 import json
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Surface, Workspace
+from faas_toolkit.core.call import STORED_KEY, NamedKey, Surface, Workspace
 from faas_toolkit.core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class WorkspaceDirectory:
         self._clock = clock
         self._by_app: OrderedDict[str, Workspace] = OrderedDict()
 
-    def find(self, app_id: str | None, storage: "KeyValueStorage", key: bytes | None = None) -> Workspace:
-        """The workspace of this call; `key` (32 bytes, from the setting `encryption_key`) replaces the stored one.
+    def find(self, app_id: str | None, storage: "KeyValueStorage", keys: Sequence[NamedKey] = ()) -> Workspace:
+        """The workspace of this call; the first of `keys` (from the setting `encryption_key`) seals in place of the stored one.
+
+        The stored one goes on opening what it sealed, and names are made from it whichever key seals.
 
         Raises:
             Unavailable: storage does not answer or holds something else. Never a shared default.
@@ -53,7 +56,7 @@ class WorkspaceDirectory:
         if workspace is None:
             workspace = self._read(storage) or self._create(storage)
             self._remember(app_id, workspace)
-        return Workspace(workspace.id, key) if key else workspace
+        return _with_keys(workspace, keys) if keys else workspace
 
     def _remember(self, app_id: str | None, workspace: Workspace) -> None:
         if app_id:
@@ -73,6 +76,14 @@ class WorkspaceDirectory:
         if workspace is None:
             raise Unavailable("Dify's storage lost this workspace's identity right after it was written.", hint="Call again.")
         return workspace
+
+
+def _with_keys(workspace: Workspace, keys: Sequence[NamedKey]) -> Workspace:
+    stored = NamedKey(STORED_KEY, workspace.key)
+    first, *older = (stored if named.id == STORED_KEY else named for named in keys)
+    if stored not in (first, *older):
+        older.append(stored)
+    return Workspace(workspace.id, first.key, first.id, tuple(older), root=workspace.key)
 
 
 def _decode(stored: bytes) -> Workspace:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from faas_toolkit.core.call import Origin, Surface, Workspace
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
@@ -38,6 +39,7 @@ class Reply:
     text: str
     variables: Mapping[str, object]
     failure: Failure | None = None
+    file: OutgoingFile | None = None
 
 
 def parameters_as_they_are(parameters: Mapping[str, object]) -> Mapping[str, object]:
@@ -63,7 +65,7 @@ def answer(
                 raise _invoke_error(item.failure) from None
             left = {name: value for name, value in item.variables.items() if not (began and name == operation.streamed)}
             # One by one: Dify reads the first message while the next is made.
-            yield from messages.render(tool, item.text, left)
+            yield from messages.render(tool, item.text, left, item.file)
         elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
             began = True
             for piece in messages.pieces(item):
@@ -76,7 +78,7 @@ def _caught(
     """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
         for item in _governed(tool, operation, parameters, arguments, surface):
-            yield replace(item, variables=messages.sendable(item.variables)) if isinstance(item, Reply) else item
+            yield replace(item, variables=_sendable(item.variables)) if isinstance(item, Reply) else item
     except GeneratorExit:  # the SDK reads no further
         raise
     except Failure as failure:
@@ -110,7 +112,11 @@ def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
     if outcome.failure is not None:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}
-    return Reply(outcome.text, _for_surface({**variables, **outcome.variables}, operation, surface))
+    return Reply(outcome.text, _for_surface({**variables, **outcome.variables}, operation, surface), file=outcome.file)
+
+
+def _sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
+    return messages.sendable(variables, node.current().give_way)
 
 
 def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace, surface: Surface) -> Origin:

@@ -5,9 +5,11 @@ Each failure names its field, because the administrator sees exactly this text u
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from faas_toolkit.core.call import STORED_KEY, NamedKey
 from faas_toolkit.core.errors import Failure, InvalidInput
 from faas_toolkit.core.untrusted import require_clean_text
 from faas_toolkit.wiring import RuntimeSettings
@@ -15,6 +17,10 @@ from faas_toolkit.wiring import RuntimeSettings
 FIELDS = ("catalog", "secrets", "encryption_key", "identity_keys", "default_role", "database_url", "redis_url")
 MAX_CATALOG_CHARS = 1_000_000
 _KEY_BYTES = 32
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_ONLY_KEY = "key"
+"""The id of a key that is written without one."""
+_KEYS_EXAMPLE = "Example: new:<44 characters>,old:<44 characters>: the first seals, every one opens (docs/encryption.md)."
 _SECRETS_EXAMPLE = 'Example: {"hubspot": "the token", "erp_url": "…"}'
 
 
@@ -77,22 +83,43 @@ def _secrets(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, str(secret)) for name, secret in secrets.items()))
 
 
-def _encryption_key(text: str) -> bytes | None:
-    """The key that encrypts now: the first of `id:key,id:key`, or the only one."""
-    if not text:
-        return None
-    first = text.split(",", maxsplit=1)[0].strip()
-    encoded = first.split(":", 1)[1] if ":" in first else first
+def _encryption_key(text: str) -> tuple[NamedKey, ...]:
+    """The keys in their order: the first seals. One alone needs no id; `stored` stands for the key in Dify's storage."""
+    written = [item.strip() for item in text.split(",")] if text else []
+    keys = tuple(_named_key(item, alone=len(written) == 1) for item in written)
+    for number, named in enumerate(keys):
+        for earlier in keys[:number]:
+            if named.id == earlier.id:
+                raise _key_invalid(f"names the id {named.id!r} twice; each key has an id of its own")
+            if named.key == earlier.key:
+                raise _key_invalid(f"holds one key under two ids, {earlier.id!r} and {named.id!r}; leave one of them out")
+    return keys
+
+
+def _named_key(written: str, *, alone: bool) -> NamedKey:
+    if written == STORED_KEY:
+        return NamedKey(STORED_KEY, b"")
+    key_id, colon, encoded = written.rpartition(":")
+    key_id = key_id.strip()
+    if not colon and not alone:
+        raise _key_invalid("holds several keys, and one of them has no id")
+    if colon and (not _KEY_ID.fullmatch(key_id) or key_id == STORED_KEY):
+        raise _key_invalid("has an id that cannot be used: an id is 1 to 32 letters, digits, - and _, and not `stored`")
     try:
         key = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
         raise SettingInvalid(
-            "Setting 'encryption_key' must be 32 bytes in base64 (44 characters).",
+            "Setting 'encryption_key' must be 32 bytes in base64 (44 characters)"
+            + (f"; the key with the id {key_id!r} is not." if colon else "."),
             hint="Make one with: openssl rand -base64 32",
         )
-    return key
+    return NamedKey(key_id or _ONLY_KEY, key)
+
+
+def _key_invalid(what: str) -> SettingInvalid:
+    return SettingInvalid(f"Setting 'encryption_key' {what}.", hint=_KEYS_EXAMPLE)
 
 
 def validate(credentials: Mapping[str, object]) -> None:

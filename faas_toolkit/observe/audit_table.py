@@ -21,4 +21,6 @@ audit_rows = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index(None, "workspace", "time"),
+    Index(None, "workspace", "subject", "time"),
+    Index(None, "workspace", "operation", "time"),
 )

@@ -6,10 +6,12 @@ Outermost, so it sees how a call ends whatever ends it.
 from collections.abc import Mapping
 from typing import Protocol
 
-from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.audit_trail import INTENT
+from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
+from faas_toolkit.core.host import KeyValueStorage
 from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.audit_row import KeptArguments, RowWriter
@@ -22,8 +24,28 @@ class AuditSink(Protocol):
         """Raises `Unavailable` where calls must be audited and cannot be."""
         ...
 
-    def append(self, workspace: str, row: Mapping[str, object], *, wait: bool = True) -> None:
+    def append(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> None:
         """Adds a row; with `wait` it may raise `Unavailable` when the row could not be written."""
+        ...
+
+    def intend(self, workspace: Workspace, row: Mapping[str, object]) -> None:
+        """Writes a row before an effect; raises `Unavailable` where the effect must not happen without it."""
+        ...
+
+    def anchor(self, workspace: Workspace, storage: KeyValueStorage) -> None:
+        """Keeps where the chain of rows stands in another place, when it is time; never raises."""
+        ...
+
+
+class PersonalSeal(Protocol):
+    """Seals what of a row belongs to a person (`observe/audit_person.py`)."""
+
+    def prepare(self, workspace: Workspace, subject: str) -> None:
+        """Lets a row that must not wait be sealed at once; never fails."""
+        ...
+
+    def seal(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> dict[str, object]:
+        """The row as it may be kept."""
         ...
 
 
@@ -52,6 +74,7 @@ class Audit:
 
     Args:
         log: takes the rows.
+        persons: seals what of them belongs to a person.
         metrics: takes the numbers.
         clock: for stamps and durations.
         arguments, detectors, redact, catalog_hash: what a row holds (`pipeline/audit_row.py`).
@@ -61,6 +84,7 @@ class Audit:
         self,
         *,
         log: AuditSink,
+        persons: PersonalSeal,
         metrics: CallMetrics,
         clock: Clock,
         arguments: KeptArguments,
@@ -69,6 +93,7 @@ class Audit:
         catalog_hash: str,
     ) -> None:
         self._log = log
+        self._persons = persons
         self._metrics = metrics
         self._clock = clock
         self._describe = RowWriter(arguments=arguments, detectors=detectors, redact=redact, catalog_hash=catalog_hash)
@@ -82,6 +107,24 @@ class Audit:
         Raises:
             Unavailable: rows must be written before the answer, and the audit log is away.
         """
+        try:
+            answer = self._written_down(call, proceed)
+        except Exception:
+            self._log.anchor(call.workspace, call.host.storage)
+            raise
+        self._log.anchor(call.workspace, call.host.storage)
+        return answer
+
+    def intend(self, call: Call) -> None:
+        """Writes down that the effect of a call begins (`pipeline/intent.py`).
+
+        Raises:
+            Unavailable: it could not be written, so the effect must not happen.
+        """
+        row = self._row(call, INTENT, self._clock.monotonic() - call.record.started)
+        self._log.intend(call.workspace, self._persons.seal(call.workspace, row))
+
+    def _written_down(self, call: Call, proceed: Proceed) -> Answer | Stream:
         must_be_kept = call.operation.grant is not None
         if must_be_kept:
             self._log.require_ready()
@@ -97,6 +140,7 @@ class Audit:
             self._keep_if_possible(call, "cancelled", wait=False)
             raise
         if isinstance(answer, Stream):
+            self._persons.prepare(call.workspace, call.record.caller.subject)
             answer.on_end(lambda end: self._ended(call, end))
         elif must_be_kept:
             self._keep(call, answer)
@@ -129,8 +173,11 @@ class Audit:
     def _append(self, call: Call, outcome: str, *, wait: bool, **more: object) -> None:
         seconds = self._clock.monotonic() - call.record.started
         self._count(call, outcome, seconds)
-        row = self._describe(call, outcome, seconds) | {"time": self._clock.epoch()} | more
-        self._log.append(call.workspace.id, row, wait=wait)
+        row = self._persons.seal(call.workspace, self._row(call, outcome, seconds) | more, wait=wait)
+        self._log.append(call.workspace, row, wait=wait)
+
+    def _row(self, call: Call, outcome: str, seconds: float) -> dict[str, object]:
+        return self._describe(call, outcome, seconds) | {"time": self._clock.epoch()}
 
     def _count(self, call: Call, outcome: str, seconds: float) -> None:
         name, record = call.operation.name, call.record

@@ -49,12 +49,13 @@ class RowWriter:
             "app": origin.app_id,
             "cached": record.cached,
             "milliseconds": round(seconds * 1_000, 2),
-            "arguments": self._kept(call.arguments),
+            "arguments": self._kept({name: v for name, v in call.arguments.items() if name not in call.operation.unkept}),
             "decisions": self._noted(record.decisions),
             "attempts": [_described(attempt) for attempt in record.attempts[:_MAX_ATTEMPTS]],
             "tokens": dict(record.tokens),
             "masks": dict(record.masks),
             "catalog": self._catalog_hash,
+            **record.noted,
         }
 
     def _noted(self, decisions: Iterable[Decision]) -> list[str]:

@@ -13,6 +13,7 @@ FRONT_ORDER = (
     "consult",  # a refusal must also hold for cached answers
     "review",  # the cache holds the unmasked answer once
     "cache",  # what is kept is cut by scope and not yet masked
+    "intent",  # a replayed or kept answer has no effect; what comes further in may
     "enrich",  # its result is cached with the answer
 )
 """Outermost first (design.md §2)."""

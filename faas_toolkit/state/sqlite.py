@@ -3,7 +3,7 @@
 import errno
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ BUSY_MILLISECONDS = 2_000
 """How long a statement waits for another process's lock; short, because it holds one of two threads."""
 
 _MIGRATION_MILLISECONDS = 30_000
+_SCRUB_SECONDS = 10.0
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",  # first: the switch to WAL itself may have to wait
     "PRAGMA journal_mode=WAL",
@@ -25,6 +26,12 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
 )
 
+
+class Damaged(Unavailable):
+    """The file does not hold a whole database."""
+
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MEANINGS: dict[int, tuple[str, str, bool]] = {
     sqlite3.SQLITE_BUSY: ("is busy: another process is writing to it.", "Try again in a few seconds.", True),
     sqlite3.SQLITE_LOCKED: ("is busy: another operation is writing to it.", "Try again in a few seconds.", True),
@@ -65,6 +72,22 @@ def open_watch(path: Path) -> sqlite3.Connection:
     watch = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     watch.execute("PRAGMA query_only=ON")
     return watch
+
+
+def scrub(path: Path) -> bool:
+    """Writes the file anew and empties its log; False where that was not let to, so that old pages may lie there still.
+
+    Deleted rows stay in free pages, and in the write-ahead log, until these are used again (sqlite.org/lang_vacuum.html).
+    """
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_SCRUB_SECONDS)) as connection:
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+        blocked: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not blocked
 
 
 def data_version(watch: sqlite3.Connection) -> int | None:
@@ -122,7 +145,8 @@ def explain(error: Exception) -> Failure:
     if meaning is None:
         return Internal("The data store refused a statement of the toolkit.")
     what, hint, retryable = meaning
-    return Unavailable(f"The data store {what}", hint=hint, retryable=retryable, not_executed=True)
+    kind = Damaged if isinstance(code, int) and code & 0xFF in _DAMAGED else Unavailable
+    return kind(f"The data store {what}", hint=hint, retryable=retryable, not_executed=True)
 
 
 def _prepare(connection: DBAPIConnection, record: object) -> None:

@@ -17,7 +17,9 @@ OPERATIONS = {
     "model_fallback": "model.fallback",
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
+    "audit_search": "audit.search",
     "cache_warm": "cache.warm",
+    "erase_person": "workspace.erase",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -28,7 +30,9 @@ REFUSED = {
     "model_generate": {"prompt": "forbidden"},
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
+    "audit_search": {"query": "forbidden"},
     "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
+    "erase_person": {"person": "forbidden"},
 }
 
 

@@ -142,7 +142,7 @@ def listing(tools):
 
 
 TOOLS = {path.stem for path in (ROOT / "tools").glob("*.yaml")}
-READING = TOOLS - {"knowledge_add", "knowledge_remove", "cache_warm"}
+READING = TOOLS - {"knowledge_add", "knowledge_remove", "audit_search", "cache_warm", "erase_person"}
 """What the default's role may use."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +28,9 @@ class DataServer(ABC):
     executable: ClassVar[str]
     package: ClassVar[str]
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.port = _spare_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,12 +74,18 @@ class DataServer(ABC):
 
     def pause(self) -> None:
         """Lets it hang: connections stay, nothing answers."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        """PostgreSQL's children are in groups of their own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _end(self, by: int) -> None:
         process, self._process = self._process, None
@@ -100,10 +108,6 @@ class RedisServer(DataServer):
     executable = "redis-server"
     package = "redis-server"
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        super().__init__(folder)
-        self._options = options
-
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
@@ -115,7 +119,7 @@ class RedisServer(DataServer):
         return [
             *(self.executable, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "no", "--daemonize", "no"),
-            *self._options,
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -133,7 +137,23 @@ class PostgresServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"postgresql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple]:
+        """As the server's administrator."""
+        import psycopg
+
+        with psycopg.connect(self.url_of(database), connect_timeout=10, autocommit=True) as connection:
+            done = connection.execute(statement)
+            return done.fetchall() if done.description else []
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         secret = self.folder / "password"
@@ -145,7 +165,7 @@ class PostgresServer(DataServer):
     def command(self) -> Sequence[str]:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.folder), "max_connections": "200"}
         given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        return [_found("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *given]
+        return [_found("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *given, *self.options]
 
     def answers(self) -> bool:
         import psycopg
@@ -170,7 +190,25 @@ class MariadbServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"mysql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"mysql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str | None = None) -> list[tuple]:
+        """As the server's administrator."""
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self.folder / "socket"), user="root", database=database, autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")  # the tables must not depend on it
+        self.execute(f"GRANT ALL ON {name}.* TO 'toolkit'@'127.0.0.1'")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         _give_away(self.folder)
@@ -193,6 +231,7 @@ class MariadbServer(DataServer):
             *(_found("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}"),
             *("--bind-address=127.0.0.1", f"--socket={self.folder / 'socket'}", f"--init-file={first}", "--skip-name-resolve"),
             *("--innodb-buffer-pool-size=64M", "--max-connections=200", f"--pid-file={self.folder / 'pid'}"),
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -208,8 +247,16 @@ class MariadbServer(DataServer):
 
 @contextlib.contextmanager
 def running[S: DataServer](make: Callable[[Path], S], folder: Path) -> Iterator[S]:
-    """The server until the block ends; skips the test, or fails it in CI, where it is not installed."""
-    server = make(folder)
+    """The server until the block ends; skips the test, or fails it in CI, where it is not installed.
+
+    As root it gets a folder of its own: pytest closes its own to other users anew with each run, and the server is another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="faas-toolkit-") if os.getuid() == 0 else contextlib.nullcontext(folder) as place:
+        server = make(Path(place))
+        yield from _running(server)
+
+
+def _running[S: DataServer](server: S) -> Iterator[S]:
     if not _is_installed(type(server)):
         reason = f"{server.package} is not installed; `make services` installs it"
         if os.environ.get("CI"):

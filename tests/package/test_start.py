@@ -7,9 +7,11 @@ import sys
 from workbench.package import start
 
 TOOLS = [
+    "audit_search",
     "cache_warm",
     "crm_lookup",
     "diagnose",
+    "erase_person",
     "function_call",
     "knowledge_add",
     "knowledge_remove",

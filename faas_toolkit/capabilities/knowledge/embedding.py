@@ -1,7 +1,6 @@
 """Texts to vectors: by a model of Dify's, or by any server that speaks OpenAI's embeddings API."""
 
 import json
-import secrets
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -13,8 +12,8 @@ from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
-from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.json_request import json_request
 from faas_toolkit.net.openai_failures import failure_of_status
 
 type Purpose = Literal["query", "document"]
@@ -95,9 +94,7 @@ class OpenAiEmbedder:
     def _ask(self, texts: Sequence[str], deadline: Deadline) -> Vectors:
         what = f"The embedding model {self._config.model!r}"
         body = json.dumps({"model": self._config.model, "input": list(texts), "encoding_format": "float"}).encode()
-        proof = authorization(self._config.auth, body=body, message_id=secrets.token_hex(16), timestamp=int(self._now()))
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **proof}
-        request = httpx.Request("POST", f"{self._config.url.rstrip('/')}/embeddings", headers=headers, content=body)
+        request = json_request(f"{self._config.url.rstrip('/')}/embeddings", body, auth=self._config.auth, now=self._now)
         response = self._client.send(request, deadline, what=what, max_bytes=_MAX_ANSWER_BYTES, tls=self._config.tls)
         if not response.is_success:
             raise failure_of_status(response, what, self._key, self._now())

@@ -45,4 +45,21 @@ WARM = Operation(
     empty={"warmed": 0, "kept": 0, "failed": 0, "skipped": 0, "report": []},
 )
 
-OPERATIONS = (CAPABILITIES, DIAGNOSE, WARM)
+
+ERASE = Operation(
+    name="workspace.erase",
+    tool="erase_person",
+    grant="admin.write",
+    shape=Shape(
+        (
+            Parameter(name="person", required=True, max_chars=320, example="maria.silva@acme.example"),
+            Parameter(name="documents", type="select", options=("report", "delete"), default="report"),
+            Parameter(name="confirm", max_chars=64, example="4f1c0a9be2d37785"),
+        )
+    ),
+    large=frozenset({"report"}),
+    unkept=frozenset({"person"}),
+    empty={"erased": False, "person": "", "report": [], "confirm": ""},
+)
+
+OPERATIONS = (CAPABILITIES, DIAGNOSE, WARM, ERASE)

@@ -38,6 +38,25 @@ def present_warming(variables: Mapping[str, object], max_chars: int) -> str:
     return _cut([f"{numbers}.", *lines], max_chars)
 
 
+def present_erasure(variables: Mapping[str, object], max_chars: int) -> str:
+    """What is, or was, erased and what stays, and how it is confirmed."""
+    traces = _rows(variables, "report")
+    done = variables["erased"] is True
+    going = [trace for trace in traces if trace["action"] != "keep"]
+    staying = [trace for trace in traces if trace["action"] == "keep"]
+    lines = ["Erased:" if done else "Nothing was changed yet. To be erased:", *map(_trace, going)]
+    if staying:
+        lines += ["Not erased, look at it yourself:", *map(_trace, staying)]
+    if not done:
+        lines.insert(1, f"(Confirm with confirm={variables['confirm']})")
+    return _cut(lines, max_chars)
+
+
+def _trace(trace: Mapping[str, object]) -> str:
+    times = f" ({trace['count']})" if trace["count"] != 1 else ""
+    return f"- {trace['place']} {trace['item']}{times}: {trace['action']}. {trace['text']}"
+
+
 def _rows(variables: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]]:
     rows = variables[name]
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []

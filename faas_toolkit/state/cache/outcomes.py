@@ -1,18 +1,22 @@
 """What effects came to, kept for a day under their idempotency keys. Loaded on first use."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.state.cache.outcomes_table import outcomes
 from faas_toolkit.state.cipher import Cipher, Keyring
+from faas_toolkit.state.data_keys import count_by_key
 from faas_toolkit.state.sql import Database
 
 KEEP_SECONDS = 86_400.0
+_EMPTIED = b""
+"""What is left of an outcome after an erasure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Outcomes:
 
         def work(connection: Connection) -> StoredOutcome | None:
             connection.execute(delete(outcomes).where(outcomes.c.expires <= now))
-            found = connection.execute(select(outcomes.c.content).where(outcomes.c.key == row["key"])).scalar()
+            found = connection.execute(select(outcomes.c.content).where(_is_of(cipher, name))).scalar()
             if found is not None:
                 return _opened(cipher, name, found)
             connection.execute(insert(outcomes), row)
@@ -61,13 +65,23 @@ class Outcomes:
         """Keeps what the effect came to; `result` must be JSON."""
         cipher = self._keyring.cipher(workspace)
         content = _sealed(cipher, name, payload, result)
-        statement = update(outcomes).where(outcomes.c.key == cipher.blind(name)).values(content=content)
+        statement = update(outcomes).where(_is_of(cipher, name)).values(content=content)
         self._database.write(lambda connection: connection.execute(statement).rowcount)
 
     def forget(self, workspace: Workspace, name: str) -> None:
         """Takes the note back: it is certain that nothing was done."""
-        statement = delete(outcomes).where(outcomes.c.key == self._keyring.cipher(workspace).blind(name))
+        statement = delete(outcomes).where(_is_of(self._keyring.cipher(workspace), name))
         self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    def sealed_with(self, workspace: Workspace) -> Counter[str | None]:
+        """How many outcomes are sealed with which key of the workspace, by its id; None: with one that no setting holds."""
+        theirs = (outcomes.c.workspace == workspace.id) & (outcomes.c.content != _EMPTIED)
+        return count_by_key(self._database, self._keyring.cipher(workspace), outcomes.c.content, theirs)
+
+
+def _is_of(cipher: Cipher, name: str) -> ColumnElement[bool]:
+    """Under whichever key it was noted: an effect must not run again because keys were exchanged."""
+    return outcomes.c.key.in_(cipher.blinds(name))
 
 
 def _sealed(cipher: Cipher, name: str, payload: str, result: Mapping[str, object] | None) -> bytes:

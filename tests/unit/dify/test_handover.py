@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.call import STORED_KEY, NamedKey, Workspace
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.dify import handover
 from faas_toolkit.dify.handover import RETRY_SECONDS, STORAGE_KEY, Handover
@@ -16,14 +16,15 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage
 
 KEY, OTHER = b"k" * 32, b"o" * 32
+NEW, OLD, STORED = NamedKey("new", b"n" * 32), NamedKey("old", KEY), NamedKey(STORED_KEY, b"")
 LEFT = RuntimeSettings(
     catalog='{"version": 1, "note": "ünïcode"}',
     secrets=(("a", "a-secret"), ("b", "另一个")),
-    encryption_key=KEY,
+    encryption_key=(NamedKey("key", KEY),),
     identity_keys="i" * 40,
     default_role="guest",
 )
-OWN = RuntimeSettings(encryption_key=KEY)
+OWN = RuntimeSettings(encryption_key=(NamedKey("key", KEY),))
 
 
 class CountingStorage(FakeStorage):
@@ -83,10 +84,11 @@ def test_an_emptied_catalog_replaces_the_one_before(clock, storage):
     assert kept.take(OWN, workspace(), storage) == OWN
 
 
-def test_without_a_key_nothing_is_left_and_nothing_is_looked_for(clock, storage):
+@pytest.mark.parametrize("keys", [(), (STORED,)], ids=["no key", "the stored key alone"])
+def test_without_a_key_nothing_is_left_and_nothing_is_looked_for(clock, storage, keys):
     kept = Handover(clock)
-    kept.leave(dataclasses.replace(LEFT, encryption_key=None), workspace(), storage)
-    assert kept.take(RuntimeSettings(), workspace(), storage) == RuntimeSettings()
+    kept.leave(dataclasses.replace(LEFT, encryption_key=keys), workspace(), storage)
+    assert kept.take(RuntimeSettings(encryption_key=keys), workspace(), storage) == RuntimeSettings(encryption_key=keys)
     assert (storage.writes, storage.reads) == (0, 0)
 
 
@@ -109,7 +111,7 @@ def test_what_is_sealed_for_another_key_or_workspace_does_not_open(clock, storag
     kept.leave(LEFT, workspace(), storage)
     kept.take(OWN, workspace(), storage)
     with pytest.raises(Unavailable, match="does not open"):
-        kept.take(dataclasses.replace(OWN, encryption_key=stranger.key), stranger, storage)
+        kept.take(dataclasses.replace(OWN, encryption_key=(NamedKey("key", stranger.key),)), stranger, storage)
 
 
 @pytest.mark.parametrize("stored", [b"", b"\x01", b"not sealed at all" * 10])
@@ -165,3 +167,21 @@ def test_what_another_version_left_is_told_with_what_to_do(clock, storage, docum
     with pytest.raises(Unavailable, match="another version") as told:
         Handover(clock).take(OWN, workspace(), storage)
     assert "Call any of the plugin's tools once" in told.value.hint
+
+
+def test_a_rotation_seals_anew_what_was_left_and_an_endpoint_with_either_list_of_both_keys_opens_it(clock, storage):
+    Handover(clock).leave(dataclasses.replace(LEFT, encryption_key=(OLD,)), workspace(), storage)
+    both = dataclasses.replace(OWN, encryption_key=(NEW, OLD))
+    assert Handover(clock).take(both, workspace(), storage).catalog == LEFT.catalog
+    Handover(clock).leave(dataclasses.replace(LEFT, encryption_key=(NEW, OLD)), workspace(), storage)
+    assert storage.writes == 2
+    for keys in ((NEW,), (NEW, OLD), (OLD, NEW)):
+        own = dataclasses.replace(OWN, encryption_key=keys)
+        assert Handover(clock).take(own, workspace(), storage) == dataclasses.replace(LEFT, encryption_key=keys)
+    with pytest.raises(Unavailable, match="does not open"):
+        Handover(clock).take(dataclasses.replace(OWN, encryption_key=(OLD,)), workspace(), storage)
+
+
+def test_what_is_left_is_never_sealed_with_the_key_that_lies_beside_it(clock, storage):
+    Handover(clock).leave(dataclasses.replace(LEFT, encryption_key=(STORED, OLD)), workspace(key=b"s" * 32), storage)
+    assert Handover(clock).take(dataclasses.replace(OWN, encryption_key=(OLD,)), workspace(), storage).catalog == LEFT.catalog

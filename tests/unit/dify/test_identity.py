@@ -2,11 +2,14 @@ import json
 
 import pytest
 
+from faas_toolkit.core.call import STORED_KEY, NamedKey
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.dify.host import DifyStorage
 from faas_toolkit.dify.identity import SETTLE_SECONDS, STORAGE_KEY, WorkspaceDirectory, surface_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage, SdkStorage
+
+NEW, OLD = NamedKey("new", b"n" * 32), NamedKey("old", b"o" * 32)
 
 
 class WrittenOverWhileWaiting(FakeClock):
@@ -61,11 +64,20 @@ def test_without_an_app_each_storage_is_its_own_workspace(clock):
     assert directory.find(None, one).id != directory.find(None, two).id
 
 
-def test_a_configured_key_replaces_the_stored_one_and_keeps_the_id(clock):
+def test_a_configured_key_seals_in_place_of_the_stored_one_which_still_opens_and_names(clock):
     directory, storage = WorkspaceDirectory(clock), FakeStorage()
     stored = directory.find("app", storage)
-    configured = directory.find("app", storage, b"k" * 32)
-    assert (configured.id, configured.key) == (stored.id, b"k" * 32)
+    configured = directory.find("app", storage, [NEW, OLD])
+    assert (configured.id, configured.key, configured.key_id) == (stored.id, NEW.key, "new")
+    assert configured.older == (OLD, NamedKey(STORED_KEY, stored.key))
+    assert configured.root == stored.key
+
+
+def test_the_stored_key_seals_again_where_it_stands_first(clock):
+    directory, storage = WorkspaceDirectory(clock), FakeStorage()
+    stored = directory.find("app", storage)
+    back = directory.find("app", storage, [NamedKey(STORED_KEY, b""), OLD])
+    assert (back.key, back.key_id, back.older) == (stored.key, STORED_KEY, (OLD,))
 
 
 def test_storage_that_fails_never_gives_a_shared_default(clock):

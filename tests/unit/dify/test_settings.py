@@ -4,12 +4,12 @@ import pytest
 
 from faas_toolkit.dify.settings import SettingInvalid, parse_settings
 
-KEY = base64.b64encode(b"k" * 32).decode()
+KEY, OLD = (base64.b64encode(letter * 32).decode() for letter in (b"k", b"o"))
 
 
 def test_nothing_filled_in_means_the_defaults():
     settings = parse_settings({})
-    assert (settings.catalog, settings.secrets, settings.encryption_key, settings.identity_keys) == ("", (), None, "")
+    assert (settings.catalog, settings.secrets, settings.encryption_key, settings.identity_keys) == ("", (), (), "")
     assert settings.default_role == "member"
 
 
@@ -32,9 +32,18 @@ def test_secrets_and_keys_do_not_show_in_a_representation():
     assert "kkk" not in repr(settings)
 
 
-@pytest.mark.parametrize("written", [KEY, f"2026:{KEY}", f"new:{KEY},old:{base64.b64encode(b'o' * 32).decode()}"])
-def test_the_first_encryption_key_is_the_one_in_use(written):
-    assert parse_settings({"encryption_key": written}).encryption_key == b"k" * 32
+@pytest.mark.parametrize(
+    ("written", "keys"),
+    [
+        (KEY, [("key", b"k" * 32)]),
+        (f"2026:{KEY}", [("2026", b"k" * 32)]),
+        (f" new : {KEY} ,\told:{OLD}", [("new", b"k" * 32), ("old", b"o" * 32)]),
+        (f"stored,old:{OLD}", [("stored", b""), ("old", b"o" * 32)]),
+        ("stored", [("stored", b"")]),
+    ],
+)
+def test_encryption_keys_stand_in_their_order_under_their_ids(written, keys):
+    assert [(named.id, named.key) for named in parse_settings({"encryption_key": written}).encryption_key] == keys
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,16 @@ def test_the_first_encryption_key_is_the_one_in_use(written):
         ({"secrets": "{a: b"}, "neither JSON nor flow YAML"),
         ({"encryption_key": "short"}, "32 bytes"),
         ({"encryption_key": "no base64 !!"}, "openssl rand"),
+        ({"encryption_key": f"new:{KEY},old:short"}, "'old' is not"),
+        ({"encryption_key": f"{KEY},old:{OLD}"}, "one of them has no id"),
+        ({"encryption_key": f"new:{KEY},"}, "one of them has no id"),
+        ({"encryption_key": f"k:{KEY},k:{OLD}"}, "'k' twice"),
+        ({"encryption_key": "stored,stored"}, "'stored' twice"),
+        ({"encryption_key": f"new:{KEY},old:{KEY}"}, "one key under two ids, 'new' and 'old'"),
+        ({"encryption_key": f":{KEY}"}, "letters, digits"),
+        ({"encryption_key": f"a b:{KEY}"}, "letters, digits"),
+        ({"encryption_key": f"{'i' * 33}:{KEY}"}, "letters, digits"),
+        ({"encryption_key": f"stored:{KEY}"}, "not `stored`"),
         ({"catalog": 7}, "'catalog' must be a text"),
         ({"catalog": "x" * 1_000_001}, "1,000,000"),
         ({"catalog": "a\0b"}, "null character"),
@@ -64,4 +83,13 @@ def test_a_broken_secrets_field_is_not_quoted():
     with pytest.raises(SettingInvalid) as failure:
         parse_settings({"secrets": '{"a": "hidden value", '})
     assert "hidden" not in failure.value.as_text()
+    assert failure.value.__cause__ is None
+
+
+@pytest.mark.parametrize("written", [f"a b:{KEY}", f"k:{KEY},k:{OLD}", f"new:{KEY},old:{KEY}", f"{KEY},{OLD}", f"new:{KEY}x"])
+def test_a_broken_list_of_keys_quotes_no_key(written):
+    with pytest.raises(SettingInvalid) as failure:
+        parse_settings({"encryption_key": written})
+    assert KEY not in failure.value.as_text()
+    assert OLD not in failure.value.as_text()
     assert failure.value.__cause__ is None

@@ -18,14 +18,19 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
+from tests.fakes.audit import personal_parts
 from tests.fakes.clock import FakeClock
+from tests.fakes.host import FakeHost
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
 DIAGNOSE = Operation(name="workspace.diagnose", tool="diagnose", grant=None, shape=Shape())
 ANSWER = Answer(variables={"records": []}, source="main")
 CALLER = Caller(subject="user:1", verified=True, roles=("member",))
 SECRET = 'pass"word\\one'
+
+
+WORKSPACE = Workspace("one", bytes(32))
 
 
 @pytest.fixture
@@ -51,6 +56,7 @@ def policy(clock, metrics, database):
         log = AuditLog(database=database, clock=clock, offload=InlineOffload(), metrics=metrics, write=write)
         return Audit(
             log=log,
+            persons=personal_parts(database, clock),
             metrics=metrics,
             clock=clock,
             arguments=arguments,
@@ -68,10 +74,10 @@ def call(clock):
         made = Call(
             operation=operation,
             arguments={"query": "li lei"} if arguments is None else arguments,
-            origin=Origin(workspace=Workspace("one", bytes(32)), surface="agent_chat", user_id="u-1", app_id="app-1"),
+            origin=Origin(workspace=WORKSPACE, surface="agent_chat", user_id="u-1", app_id="app-1"),
             deadlines=Deadlines.start(clock),
             record=Record(request_id="request-1", started=clock.monotonic()),
-            host=None,
+            host=FakeHost(),
             trace_id="trace-1",
         )
         return replace(made, **changes)
@@ -83,7 +89,7 @@ def contents(database):
     def work(connection):
         return connection.execute(audit_rows.select().order_by(audit_rows.c.sequence)).all()
 
-    return [json.loads(row.content) for row in database.read(work)]
+    return personal_parts(database, FakeClock()).open(WORKSPACE, [json.loads(row.content) for row in database.read(work)])
 
 
 def answer_after(clock, seconds, result=ANSWER):
@@ -108,7 +114,7 @@ def test_a_row_says_who_asked_what_from_where_and_how_it_ended(policy, call, dat
     began = clock.epoch()
     assert policy()(call(), answer_after(clock, 0.25)) is ANSWER
     (row,) = contents(database)
-    for name in ("writer", "hash", "previous_hash"):
+    for name in ("writer", "hash", "previous_hash", "proof"):
         row.pop(name, None)
     assert row == {
         "workspace": "one",

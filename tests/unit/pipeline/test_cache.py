@@ -27,7 +27,7 @@ from faas_toolkit.pipeline.refresh import Refreshes
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
 from faas_toolkit.state.cache.tiers import TieredCache
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.calls import InTurn
 from tests.fakes.clock import FakeClock
 

@@ -13,6 +13,7 @@ from faas_toolkit.pipeline.cache import Cache
 from faas_toolkit.pipeline.consult import Consult
 from faas_toolkit.pipeline.enrich import Enrich
 from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+from faas_toolkit.pipeline.intent import Intent
 from faas_toolkit.pipeline.review import Review
 from faas_toolkit.pipeline.validation import Validation
 from tests.fakes.calls import End, make_call
@@ -30,11 +31,11 @@ class Named:
 
 
 def test_the_order_of_the_front_is_the_design_s():
-    assert FRONT_ORDER == ("audit", "validation", "access", "admission", "consult", "review", "cache", "enrich")
+    assert FRONT_ORDER == ("audit", "validation", "access", "admission", "consult", "review", "cache", "intent", "enrich")
 
 
 def test_every_name_in_the_order_is_a_policy():
-    classes = (Audit, Validation, Access, Admission, Consult, Review, Cache, Enrich)
+    classes = (Audit, Validation, Access, Admission, Consult, Review, Cache, Intent, Enrich)
     assert tuple(made.__name__.lower() for made in classes) == FRONT_ORDER
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.call import NamedKey, Workspace
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.outcomes import KEEP_SECONDS, Outcomes, StoredOutcome
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 ONE = Workspace("workspace-one", bytes(range(32)))
@@ -46,6 +46,32 @@ def test_what_was_taken_back_may_begin_again(outcomes):
     outcomes.begin(ONE, "name", "payload")
     outcomes.forget(ONE, "name")
     assert outcomes.begin(ONE, "name", "payload") is None
+
+
+STORED, K1, K2 = b"s" * 32, NamedKey("k1", b"1" * 32), NamedKey("k2", b"2" * 32)
+ROTATED = Workspace("workspace-one", K2.key, "k2", (K1, NamedKey("stored", STORED)), root=STORED)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(Workspace("workspace-one", STORED), id="the stored key"),
+        pytest.param(Workspace("workspace-one", K1.key, "k1", root=STORED), id="another key"),
+        pytest.param(Workspace("workspace-one", K1.key), id="a version whose names came from the sealing key"),
+    ],
+)
+def test_an_effect_that_began_under_an_old_key_does_not_begin_again_under_the_new_one(outcomes, before):
+    assert outcomes.begin(before, "name", "payload") is None
+    assert outcomes.begin(ROTATED, "name", "payload") == StoredOutcome("payload", None)
+    outcomes.finish(ROTATED, "name", "payload", {"answer": 7})
+    assert outcomes.begin(ROTATED, "name", "payload") == StoredOutcome("payload", {"answer": 7})
+    outcomes.forget(ROTATED, "name")
+    assert outcomes.begin(ROTATED, "name", "payload") is None
+
+
+def test_an_effect_that_began_under_the_new_key_does_not_begin_again_where_the_old_setting_still_holds(outcomes):
+    outcomes.begin(ROTATED, "name", "payload")
+    assert outcomes.begin(Workspace("workspace-one", K1.key, "k1", root=STORED), "name", "payload") == StoredOutcome("", None)
 
 
 def test_workspaces_share_no_outcome(outcomes):

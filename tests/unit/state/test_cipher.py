@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faas_toolkit.core.call import Workspace
-from faas_toolkit.state.cipher import Keyring
+from faas_toolkit.core.call import NamedKey, Workspace
+from faas_toolkit.state.cipher import KEY_HEADER_BYTES, Keyring
 
 ONE = Workspace("one", bytes(range(32)))
 OTHER = Workspace("other", bytes(range(32)))
@@ -64,3 +64,44 @@ def test_a_keyring_forgets_no_key_that_is_in_use():
 def test_no_key_is_shown():
     assert repr(ONE.key)[2:20] not in repr(CIPHER)
     assert "_names" not in repr(CIPHER)
+
+
+STORED, K1, K2 = b"s" * 32, NamedKey("k1", b"1" * 32), NamedKey("k2", b"2" * 32)
+BEFORE = Keyring("cache").cipher(Workspace("one", K1.key, "k1", root=STORED))
+AFTER = Keyring("cache").cipher(Workspace("one", K2.key, "k2", (K1, NamedKey("stored", STORED)), root=STORED))
+
+
+def test_after_a_rotation_the_new_key_seals_and_every_old_one_still_opens():
+    old = BEFORE.seal("name", b"value")
+    assert AFTER.open("name", old) == b"value"
+    assert AFTER.open("name", Keyring("cache").cipher(Workspace("one", STORED)).seal("name", b"older")) == b"older"
+    new = AFTER.seal("name", b"value")
+    assert BEFORE.open("name", new) is None
+    assert (AFTER.is_current(old), AFTER.is_current(new)) == (False, True)
+
+
+def test_an_envelope_says_with_which_key_it_was_sealed():
+    headers = [cipher.seal("name", b"value")[:KEY_HEADER_BYTES] for cipher in (AFTER, BEFORE, CIPHER)]
+    assert [AFTER.key_of(header) for header in headers] == ["k2", "k1", None]
+
+
+def test_a_name_outlives_every_rotation():
+    stored = Keyring("cache").cipher(Workspace("one", STORED))
+    assert stored.blind("name") == BEFORE.blind("name") == AFTER.blind("name")
+
+
+def test_names_that_versions_made_from_the_sealing_key_are_known_too():
+    earlier = Keyring("cache").cipher(Workspace("one", K1.key)).blind("name")
+    assert earlier in AFTER.blinds("name")
+    assert AFTER.blinds("name")[0] == AFTER.blind("name") != earlier
+
+
+def test_an_envelope_of_the_first_version_opens():
+    workspace = Workspace("one", bytes(range(32)))
+    sealed = bytes.fromhex("01c0631ce2273ab4d26654a682a4585c7337cf423d6f69d20ab32d5082510f78c165238e7811")
+    assert Keyring("cache").cipher(workspace).open("name", sealed) == b"value"
+
+
+def test_no_key_of_a_workspace_is_shown():
+    shown = repr(Workspace("one", K2.key, "k2", (K1,), root=STORED)) + repr(AFTER)
+    assert not any(letter * 8 in shown for letter in "s12")

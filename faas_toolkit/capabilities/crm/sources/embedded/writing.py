@@ -47,6 +47,19 @@ def erase(connection: Connection, workspace: str) -> None:
     connection.execute(delete(KEYS).where(KEYS.c.workspace == workspace))
 
 
+def remove(connection: Connection, workspace: str, records: Sequence[tuple[Entity, int]]) -> None:
+    """Removes records with everything they are found by; what links to them keeps a number that leads nowhere."""
+    area = _claim(connection, workspace, None)
+    for entity, number in records:
+        _take_out(connection, workspace, area, entity, [number])
+
+
+def purge(connection: Connection) -> None:
+    """Makes the indexes hold nothing more of what was removed from them."""
+    WORDS.purge(connection)
+    GRAMS.purge(connection)
+
+
 def _claim(connection: Connection, workspace: str, sample: str | None) -> int:
     """The number of the workspace's area, made where there is none; its counter moves on."""
     WORDS.prepare(connection)
@@ -59,12 +72,7 @@ def _claim(connection: Connection, workspace: str, sample: str | None) -> int:
 
 def _replace(connection: Connection, workspace: str, area: int, entity: Entity, drafts: Sequence[Draft], names: "_Names") -> None:
     table = TABLES[entity]
-    numbers = [draft.id for draft in drafts]
-    documents = [document(entity, number) for number in numbers]
-    connection.execute(delete(table).where(table.c.workspace == workspace, table.c.id.in_(numbers)))
-    connection.execute(delete(KEYS).where(KEYS.c.workspace == workspace, KEYS.c.entity == entity, KEYS.c.id.in_(numbers)))
-    WORDS.remove(connection, area, documents)
-    GRAMS.remove(connection, area, documents)
+    documents = _take_out(connection, workspace, area, entity, [draft.id for draft in drafts])
     connection.execute(insert(table), [_row(workspace, draft) for draft in drafts])
     keys = [
         {"workspace": workspace, "kind": kind, "value": value, "entity": entity, "id": draft.id}
@@ -76,6 +84,17 @@ def _replace(connection: Connection, workspace: str, area: int, entity: Entity, 
     texts = [words_of(entity, draft.values, names("company", draft), names("person", draft)) for draft in drafts]
     WORDS.add(connection, area, zip(documents, texts, strict=True))
     GRAMS.add(connection, area, zip(documents, (grams_of(entity, draft.values) for draft in drafts), strict=True))
+
+
+def _take_out(connection: Connection, workspace: str, area: int, entity: Entity, numbers: Sequence[int]) -> list[int]:
+    """Removes records; returns their numbers in the indexes."""
+    table = TABLES[entity]
+    documents = [document(entity, number) for number in numbers]
+    connection.execute(delete(table).where(table.c.workspace == workspace, table.c.id.in_(numbers)))
+    connection.execute(delete(KEYS).where(KEYS.c.workspace == workspace, KEYS.c.entity == entity, KEYS.c.id.in_(numbers)))
+    WORDS.remove(connection, area, documents)
+    GRAMS.remove(connection, area, documents)
+    return documents
 
 
 def _row(workspace: str, draft: Draft) -> dict[str, object]:

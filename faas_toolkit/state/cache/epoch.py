@@ -1,0 +1,59 @@
+"""The age of a workspace's cache: when its key is destroyed, everything kept until then is gone, in every tier and on every node.
+
+Entries are sealed and their names are blind, so nobody can look for those of one person; all of them go.
+"""
+
+import hashlib
+import hmac
+from dataclasses import replace
+
+from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.state.cache.port import Kept, Lead
+from faas_toolkit.state.cache.tiers import TieredCache
+from faas_toolkit.state.data_keys import DataKeys
+
+OWNER = "cache"
+"""Of the key of an age."""
+
+
+class EpochCache:
+    """The tiers of a cache, with a key and names of the age that each workspace's cache is in.
+
+    Where the age cannot be told, because the database is away, nothing is found and nothing kept.
+    """
+
+    def __init__(self, *, store: TieredCache, keys: DataKeys) -> None:
+        self._store = store
+        self._keys = keys
+
+    def get(self, workspace: Workspace, name: str) -> Kept | None:
+        """The value of this age."""
+        aged = self._aged(workspace)
+        return None if aged is None else self._store.get(aged[0], aged[1] + name)
+
+    def put(self, workspace: Workspace, name: str, kept: Kept, token: str = "") -> None:
+        """Keeps the value for this age; `token`: of the lease it was made under."""
+        aged = self._aged(workspace)
+        if aged is not None:
+            self._store.put(aged[0], aged[1] + name, kept, token)
+
+    def take(self, workspace: Workspace, name: str, seconds: float) -> Lead:
+        """Who makes the value in this age."""
+        aged = self._aged(workspace)
+        return Lead("") if aged is None else self._store.take(aged[0], aged[1] + name, seconds)
+
+    def give_up(self, workspace: Workspace, name: str, token: str) -> None:
+        """Ends a lease without a value."""
+        aged = self._aged(workspace)
+        if aged is not None:
+            self._store.give_up(aged[0], aged[1] + name, token)
+
+    def _aged(self, workspace: Workspace) -> tuple[Workspace, str] | None:
+        """The workspace with the key of this age, for which both its own and the age's are needed; and how names begin."""
+        try:
+            age = self._keys.get(workspace, OWNER, replace_lost=True)
+        except Unavailable:
+            return None
+        key = hmac.digest(age, workspace.key, "sha256")
+        return replace(workspace, key=key, older=(), root=key), hashlib.sha256(age).hexdigest()[:16]
