@@ -32,10 +32,9 @@ def present_report(variables: Mapping[str, object], max_chars: int) -> str:
 def present_warming(variables: Mapping[str, object], max_chars: int) -> str:
     """The numbers, then what failed and what was skipped."""
     numbers = ", ".join(f"{variables[name]} {name}" for name in ("warmed", "kept", "failed", "skipped"))
-    numbers = f"What became of the calls: {numbers}"
     told = [row for row in _rows(variables, "report") if row["outcome"] in ("failed", "skipped")]
     lines = [f"- call {row['number']} ({row['tool']}) {row['outcome']}: {row.get('message', '')}" for row in told]
-    return _cut([f"{numbers}.", *lines], max_chars)
+    return _cut([f"Answers kept ready: {numbers}.", *lines], max_chars)
 
 
 def present_erasure(variables: Mapping[str, object], max_chars: int) -> str:
