@@ -21,7 +21,7 @@ def assemble(stores: "Stores", catalog: "Catalog", persons: "PersonalParts") -> 
     from faas_toolkit.state.cache.erasing import CacheErasure, OutcomesErasure
 
     database, keys = stores.database, stores.data_keys
-    crm = CrmErasure(database)
+    crm = CrmErasure(stores.file)
 
     def holdings(documents: str) -> Sequence[Holding]:
         return (
@@ -32,7 +32,12 @@ def assemble(stores: "Stores", catalog: "Catalog", persons: "PersonalParts") -> 
             CacheErasure(keys),  # last: what is read until then is not kept in the new age
         )
 
-    return ErasePerson(register=crm, holdings=holdings, elsewhere=_elsewhere(catalog), blind=keys.name, scrub=database.scrub)
+    def scrub() -> bool:
+        if stores.replica is not None:
+            stores.replica.discard()  # it is copied anew by the next search
+        return database.scrub()
+
+    return ErasePerson(register=crm, holdings=holdings, elsewhere=_elsewhere(catalog), blind=keys.name, scrub=scrub)
 
 
 def _elsewhere(catalog: "Catalog") -> tuple[Trace, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.offload import Offload
+from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
@@ -228,9 +228,7 @@ class Stores:
 
         return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
 
-    def answers(
-        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
-    ) -> "TieredCache":
+    def answers(self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Spawn) -> "TieredCache":
         """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
 
         Args:

@@ -52,6 +52,8 @@ class Failure(Exception):
 
     kind: ClassVar[Kind] = "internal"
     retryable_by_default: ClassVar[bool] = False
+    by_gate = False
+    """A limit, a breaker or a quota of ours refused: nobody was asked, and it says nothing of what stands further out."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ import math
 from typing import Literal
 
 from faas_toolkit.core.outbound import BreakerRules
-from faas_toolkit.pipeline.limits import Rolling, micros
+from faas_toolkit.pipeline.rolling import Rolling, micros
 
 RAMP = (10, 25, 50)
 """Percent that may pass in each third of `open_for` after a recovery; then everything."""
@@ -65,7 +65,10 @@ class Breaker:
         return max(self._failed.memory, _PROBE_PATIENCE * micros(self.rules.open_for))
 
     def ask(self, now: int) -> int:
-        """0: a call may pass; else the microseconds after which asking again makes sense."""
+        """0: a call may pass; else the microseconds after which asking again makes sense.
+
+        While the share that may pass grows, each asking counts, so a step asks once for each call, after its caller's quotas.
+        """
         if self.open_until is not None:
             if now < self.open_until:
                 return self.open_until - now

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from faas_toolkit.core.call import TargetAttempt
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.errors import Cancelled, Failure, Internal, QuotaSpent, Throttled
+from faas_toolkit.core.errors import Cancelled, Failure, Internal, Throttled
 from faas_toolkit.core.outbound import Attempt, CallerLine
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.gate_refusal import quota_refusal, refusal
 from faas_toolkit.pipeline.gate_steps import Answered, Enter, Entry, MayWait, Refund, Repeat, Settle
-from faas_toolkit.pipeline.limits import Usage, micros, weight_on
+from faas_toolkit.pipeline.limits import Usage, weight_on
 from faas_toolkit.pipeline.quota_steps import Share
+from faas_toolkit.pipeline.rolling import micros
 from faas_toolkit.pipeline.turns import Turns
 from faas_toolkit.state.base import Cells
 
@@ -88,6 +89,7 @@ class Gate:
             if entry.outcome != "go":
                 raise refusal(target, entry, attempt.cost)
         except Failure as failure:
+            failure.by_gate = True
             _note(attempt, number, failure.kind, 0.0, self._clock.monotonic() - began)
             raise
         now = self._clock.monotonic()
@@ -168,7 +170,7 @@ class Gate:
                 admission.reservation,
                 answered,
                 micros(admission.took),
-                throttled=isinstance(failure, Throttled) and not isinstance(failure, QuotaSpent),
+                throttled=isinstance(failure, Throttled) and not failure.by_gate,
                 refund="nothing" if began else _refund(failure),
                 usage=usage,
                 retry_after=_retry_after(failure),
@@ -221,14 +223,12 @@ def _verdict(failure: Failure) -> bool | None:
 
 def _refund(failure: Failure | None) -> Refund:
     """What is given back (model-routing.md §5.3.4)."""
-    if isinstance(failure, QuotaSpent):  # of a gate further in
-        return "everything"
-    if isinstance(failure, Throttled):
+    if isinstance(failure, Throttled) and not failure.by_gate:
         return "work"
     return "everything" if failure is not None and failure.not_executed else "nothing"
 
 
 def _retry_after(failure: Failure | None) -> int | None:
-    """Microseconds."""
-    wait = failure.retry_after if failure is not None and not isinstance(failure, QuotaSpent) else None
+    """Microseconds, where the target itself has said it."""
+    wait = failure.retry_after if failure is not None and not failure.by_gate else None
     return micros(min(wait, _YEAR)) if wait is not None and math.isfinite(wait) and wait > 0 else None

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from faas_toolkit.core.outbound import LimitLine, Measure, Target
 from faas_toolkit.pipeline.breaker import Breaker
-from faas_toolkit.pipeline.limits import Limits, Place, Rolling, Usage, micros
+from faas_toolkit.pipeline.limits import Limits, Place, Usage
 from faas_toolkit.pipeline.quota_steps import Share, book_shares, counters, refused_share
+from faas_toolkit.pipeline.rolling import Rolling, micros
 from faas_toolkit.pipeline.saturation import Saturation
 from faas_toolkit.state.base import Change
 
@@ -64,12 +65,11 @@ class GateState:
 
     def lifetime(self, now: int) -> int:
         """Microseconds for which the cell must be kept."""
-        memory = max(self.limits.lifetime(now), self.traffic.memory)
-        if self.breaker is not None:
-            memory = max(memory, self.breaker.memory)
+        breaker = self.breaker.memory if self.breaker is not None else 0
+        memory = max(self.limits.memory, self.traffic.memory, breaker)
         if self.saturation is not None:
             memory = max(memory, self.saturation.memory)
-        self.until = max(self.until, now + memory, self.not_before)
+        self.until = max(self.until, self.limits.until, now + memory, self.not_before)
         return self.until - now
 
     def _watch(self, target: Target) -> None:
@@ -135,7 +135,7 @@ class Enter:
             state = GateState(self.target, now)
         elif state.target is not self.target:
             state.restate(self.target, now)
-        quotas = counters(states[1:], self.shares, now)
+        quotas = counters(states[1:], self.shares, now) if self.shares else []
         held = state.limits.pending.get(self.call)
         if held is None:
             entry = self._enter(state, quotas, now, first=self.first, waiting=self.waiting)
@@ -154,7 +154,7 @@ class Enter:
         return self._enter(state, quotas, now, first=False, waiting=True)
 
     def _enter(self, state: GateState, quotas: Sequence[Limits], now: int, *, first: bool, waiting: bool) -> Entry:
-        refused = refused_share(quotas, self.shares, now)
+        refused = refused_share(quotas, self.shares, now) if quotas else None
         if refused is not None:
             return Entry("quota", refused.wait, self.shares[refused.index].line, quota=refused.index)
         breaker = state.breaker
@@ -168,7 +168,8 @@ class Enter:
         if place.outcome != "reserved":
             return _refused(place, wait)
         state.limits.book(self.call, self.cost, place.start, self.lease)
-        book_shares(quotas, self.shares, self.call, now, wait + self.lease)
+        if quotas:
+            book_shares(quotas, self.shares, self.call, now, wait + self.lease)
         if first:
             state.traffic.add(now, 1)
         probe = False

@@ -39,10 +39,10 @@ class MemoryCells:
         """Runs the step; raises `Unavailable` where a key is new and all cells are in use."""
         now = int(self._monotonic() * _SECOND + 0.5)
         cells = self._cells
-        new = sum(key not in cells for key in keys)
-        if new and len(cells) + new > self._sweep_at:
-            self._make_room(keys, now)
         held = [cells.get(key) for key in keys]
+        if None in held and len(cells) + held.count(None) > self._sweep_at:
+            self._make_room(keys, now)
+            held = [cells.get(key) for key in keys]
         change = step([one[0] if one is not None and one[1] > now else None for one in held], now)
         for key, state, lifetime in zip(keys, change.states, change.lifetimes, strict=True):
             if state is None or lifetime <= 0:

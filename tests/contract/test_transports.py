@@ -8,7 +8,7 @@ from tests.contract.test_tools import RIGHT, SETTINGS, WRONG
 from workbench.host import TRANSPORTS
 from workbench.surfaces import prepare, sender_for
 
-VARYING = {"request_id", "duration_ms", "waited_ms", "catalog", "cursor", "next_cursor"}
+VARYING = {"request_id", "duration_ms", "waited_ms", "catalog", "cursor", "next_cursor", "confirm", "person"}
 """Keys whose values are new with each call or each workspace."""
 
 
@@ -51,6 +51,7 @@ def steady(value):
 
 
 def steady_text(text, variables):
+    text = text.replace(str(variables.get("confirm") or "\0"), "<token>")
     return text.replace(str(variables.get("next_cursor") or "\0"), "<cursor>")
 
 

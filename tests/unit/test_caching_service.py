@@ -195,17 +195,17 @@ def test_a_configuration_that_is_retired_stays_open_while_it_renews_an_answer(pl
             self.work = (*self.work, work)
 
     started = plugin(cache={"stale": "60s", "cold": {"kind": "none"}})
-    started.ask()
-    clock.advance(301)
     offload = Later()
     object.__setattr__(started.process, "offload", offload)
+    started.ask()
+    clock.advance(301)
     assert started.ask().meta["stale"] is True
     with started.service._lease(started.settings, "a" * 32) as runtime:
         closed = []
         runtime._families.close = lambda: closed.append(1)
     started.service.close()
     assert closed == []
-    refresh = next(work for work in offload.work if "Runtime" in work.__qualname__)
+    refresh = next(work for work in offload.work if "Background" in work.__qualname__)
     refresh()
     assert closed == [1]
     assert function.asked == 2

@@ -17,6 +17,7 @@ from faas_toolkit.core.errors import Forbidden, InvalidInput
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.service import Request, Service
 from faas_toolkit.state.cache.port import Kept
+from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost
@@ -259,7 +260,7 @@ def test_who_asked_is_erased_from_the_audit_and_its_chain_still_holds(office):
 def opened(office, kept):
     with closing(sqlite3.connect(office.folder / "toolkit.sqlite")) as file:
         rows = [json.loads(content) for (content,) in file.execute("SELECT content FROM audit_rows ORDER BY time, sequence")]
-    return kept.runtime._persons.open(ONE, rows)
+    return kept.runtime._policies.persons.open(ONE, rows)
 
 
 def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
@@ -276,7 +277,9 @@ def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
 
 
 def test_kept_answers_of_the_workspace_are_gone_and_those_of_others_are_not(office):
-    cache = office.stores.of_epoch(office.stores.cache_store)
+    cache = office.stores.of_epoch(
+        TieredCache(near=office.stores.memory_cache, cold=office.stores.disk_cache, spawn=lambda work: work())
+    )
     for workspace in (ONE, OTHER):
         cache.put(workspace, "name", Kept(NAME.encode(), 600))
     office.confirmed()
@@ -319,7 +322,10 @@ def test_a_number_that_is_not_one_person_s_is_refused_with_the_ids(office):
     assert found["crm", "person:4"] == "keep"
 
 
-@pytest.mark.parametrize("given", ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei"])
+@pytest.mark.parametrize(
+    "given",
+    ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei", "Acme", "call", "acme.example"],
+)
 def test_somebody_unknown_is_looked_for_all_the_same_and_nothing_of_others_goes(office, given):
     found = report(office.confirmed(given))
     assert {place for place, _ in found} <= {"cache", "elsewhere", "crm"}
@@ -368,3 +374,18 @@ def test_the_sample_is_never_touched(tmp_path):
     after = office.run("crm.lookup", {"query": before["email"]}).variables["records"][0]
     assert after | {"match": before["match"]} == before
     office.close()
+
+
+def test_a_person_whose_key_was_wrapped_with_a_lost_one_is_erased_too(office):
+    before = Workspace(ONE.id, b"1" * 32, "k1", root=ONE.key)
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL, workspace=before)
+    assert report(office.confirmed())["audit", "rows of the person"] == "destroy key"
+    (kept,) = office.service._kept.values()
+    assert "erased" in next(row for row in opened(office, kept) if row["operation"] == "crm.lookup")
+
+
+def test_a_row_that_somebody_made_unreadable_does_not_stop_an_erasure(office):
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL)
+    damage = "UPDATE audit_rows SET content = '{'"
+    office.stores.database.write(lambda connection: connection.exec_driver_sql(damage).rowcount)
+    assert office.confirmed().variables["erased"] is True
