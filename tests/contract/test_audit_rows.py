@@ -1,5 +1,6 @@
 """The audit trail over every store of rows: chains of several nodes, pages, retention, and a real server that is killed."""
 
+import base64
 import json
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import MariadbServer, PostgresServer, running
 from tests.fakes.databases import Nodes
 from tests.fakes.host import FakeStorage
+from workbench import cli
 
 HOSTILE = ["\ud800", "\0", "x" * 100_000, "密钥😀", "", '"\\\n', "'; DROP TABLE audit_rows; --"]
 
@@ -136,3 +138,19 @@ def test_without_a_spool_an_outage_is_told(open_log, clock, tmp_path, tmp_path_f
             log.append(ONE, row(clock))
         assert caught.value.kind == "unavailable"
         nodes.close()
+
+
+def test_the_command_line_reads_a_server(nodes, open_log, clock, tmp_path, capsys):
+    if nodes.server is None:
+        pytest.skip("a file is read by its data directory: tests/host/test_audit_command.py")
+    fill(open_log(nodes.open()), clock, 3)
+    (tmp_path / "address").write_text(nodes.url)
+    key = tmp_path / "key"
+    key.write_text(base64.b64encode(ONE.key).decode())
+    asked = ["--database", str(tmp_path / "address"), "--id", "one"]
+    assert cli.main(["audit", "verify", *asked, "--key-file", str(key)]) == 0
+    assert "Verified: 3 rows in 1 chain" in capsys.readouterr().out
+    assert cli.main(["audit", "export", *asked, "--until", "9999-01-01"]) == 0
+    assert [json.loads(json.loads(line)["content"])["number"] for line in capsys.readouterr().out.splitlines()] == [0, 1, 2]
+    (tmp_path / "address").write_text("sqlite:///etc/passwd")
+    assert cli.main(["audit", "verify", *asked]) == 2
