@@ -1,4 +1,7 @@
-"""An OpenAI-compatible server for benchmarks, as a process of its own: `python -m bench.model_server` prints its port."""
+"""An OpenAI-compatible server for benchmarks, as a process of its own: `python -m bench.model_server` prints its port.
+
+Below `/small` and `/large` it is a function that answers with data.
+"""
 
 import json
 
@@ -20,9 +23,18 @@ def answer() -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + body
 
 
+RECORD = {"name": "Zhang Wei", "email": "zhang.wei@example.com", "phone": "138-1234-5678", "note": "met at the fair"}
+
+
+def data(records: int) -> bytes:
+    """What a function answers."""
+    body = json.dumps({"records": [RECORD | {"id": number} for number in range(records)]}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 def converse(wire: socket, _: object) -> None:
     """Answers one request after the other on a connection."""
-    said, waiting = answer(), b""
+    said, functions, waiting = answer(), {b"/small": data(1), b"/large": data(6_000)}, b""
     while True:
         while b"\r\n\r\n" not in waiting:
             received = wire.recv(65_536)
@@ -35,7 +47,7 @@ def converse(wire: socket, _: object) -> None:
         while len(rest) < length:
             rest += wire.recv(65_536)
         waiting = rest[length:]
-        wire.sendall(said)
+        wire.sendall(functions.get(head.split(b" ", 2)[1], said))
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What `diagnose` tells about the process itself: the catalog in force, the storage, the versions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.errors import Failure
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.core.call import Workspace
+    from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.stores import Stores
 
 
@@ -45,13 +46,50 @@ def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
         repair=directory.remedy,
     )
     try:
-        stores.database.check()
+        answered = stores.database.check()
     except Failure as failure:
         yield Finding(check="storage", item="database", status="failed", text=failure.message, repair=failure.hint)
     else:
-        yield Finding(
-            check="storage", item="database", status="ok", text=f"The {stores.database.dialect} store answers and is whole."
-        )
+        yield Finding(check="storage", item="database", status="ok", text=answered)
+
+
+def redis_findings(stores: "Stores") -> Iterator[Finding]:
+    """Whether the Redis that is named answers, and what decides about limits where it does not."""
+    try:
+        if stores.redis is None:
+            return
+        stores.redis.check()
+    except Failure as failure:
+        meanwhile = {
+            "local_share": "Each process decides about limits by itself meanwhile, with its share of them.",
+            "closed": "What is limited is refused meanwhile (`state.redis_gone: closed`).",
+            "open": "Nothing is limited meanwhile (`state.redis_gone: open`).",
+        }[stores.chosen.redis_gone]
+        yield Finding(check="storage", item="redis", status="failed", text=f"{failure.message} {meanwhile}", repair=failure.hint)
+    else:
+        yield Finding(check="storage", item="redis", status="ok", text="Redis answers; limits hold over all its processes.")
+
+
+def cache_findings(tiers: "Sequence[CacheStore]", reads: Mapping[str, int]) -> Iterator[Finding]:
+    """Where answers are kept, which part of them is away, and how often each answered.
+
+    Args:
+        tiers: nearest first.
+        reads: looks of the workspace since this process began, by the tier that had the answer, and `miss`.
+    """
+    looks = sum(reads.values())
+    shares = ", ".join(f"{name} {count / looks:.0%}" for name, count in sorted(reads.items(), key=lambda read: -read[1]))
+    told = f"{looks:,} looks of this workspace in this process: {shares}" if looks else "no look of this workspace yet"
+    yield Finding(check="storage", item="cache", status="ok", text=f"{', then '.join(tier.name for tier in tiers)}; {told}.")
+    for tier in tiers:
+        if tier.problem:
+            yield Finding(
+                check="storage",
+                item=f"cache in {tier.name}",
+                status="warning",
+                text=f"It is left alone for a moment: {tier.problem.rstrip('.')}. Calls are answered without it.",
+                repair="It is tried again by itself; check it, and `cache` in the catalog, if this stays.",
+            )
 
 
 def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Finding]:

@@ -74,7 +74,7 @@ class Families:
         if config.kind == "function":
             fresh_for = self._catalog.functions[config.function].cache
             return make(function=config.function, invoke=self.functions.invoke, fresh_for=fresh_for)
-        return make(database=self._stores.database, clock=self._process.clock, target=config.to_target(f"crm:{name}"))
+        return make(database=self._stores.file, clock=self._process.clock, target=config.to_target(f"crm:{name}"))
 
     @cached_property
     def _knowledge(self) -> "Knowledge":
@@ -86,6 +86,7 @@ class Families:
             source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
             embedder_class=lambda kind: load(EMBEDDERS[kind]),
             database=self._stores.database,
+            replica=self._stores.replica,
             clock=process.clock,
             offload=process.offload,
             outbound=self._stores.outbound,

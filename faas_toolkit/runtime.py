@@ -8,27 +8,22 @@ from typing import TYPE_CHECKING
 from faas_toolkit import diagnosis, erasure, offer
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.canonical import canonical_json
-from faas_toolkit.core.chain import Capability, Policy, Presenter, Proceed
+from faas_toolkit.core.chain import Capability, Presenter, Proceed
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
+from faas_toolkit.core.offload import Background
 from faas_toolkit.core.operation import Operation, Traits
-from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.families import Families
+from faas_toolkit.policies import Policies
 from faas_toolkit.stores import StoreSettings
 from faas_toolkit.wiring import OPERATIONS, PRESENTERS, Process, RuntimeSettings, load, operation_named
 
 if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
-    from faas_toolkit.catalog.spec import Catalog
-    from faas_toolkit.observe.audit import AuditLog
-    from faas_toolkit.observe.audit_person import PersonalParts
-    from faas_toolkit.pipeline.access import Role
-    from faas_toolkit.pipeline.admission import Quota
-    from faas_toolkit.pipeline.audit import Audit
-    from faas_toolkit.pipeline.identity_token import TokenVerifier
 
 DIAGNOSE = "workspace.diagnose"
 
@@ -59,11 +54,17 @@ class Runtime:
         self.broken = broken
         self.stands_in = stands_in
         self._stores = process.lease_stores(
-            StoreSettings(database_url=settings.database_url, redis_url=settings.redis_url, allow=loaded.catalog.network.allow)
+            StoreSettings(
+                database_url=settings.database_url,
+                redis_url=settings.redis_url,
+                allow=loaded.catalog.network.allow,
+                redis_gone=loaded.catalog.state.redis_gone,
+            )
         )
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
+        self._background = Background(process.offload.spawn)
 
     @property
     def unusable(self) -> bool:
@@ -84,26 +85,31 @@ class Runtime:
         """What the caller may use; raises a `Failure`."""
         if self.unusable:
             self._front(call.operation.name)(call)
-        return offer.ask(call, policies=self._policies, functions=self._families.functions, redact=self.redact)
+        return offer.ask(call, policies=self._policies.front, functions=self._families.functions, redact=self.redact)
 
     def check(self) -> None:
         """Makes every part that can be wrong without a call; raises a `Failure` that names the setting."""
         if self.broken is not None:
             raise self.broken
-        self._verifier()
+        if self._policies.verifier is not None:
+            self._policies.verifier.check()
+        if self._stores.redis is not None:
+            self._stores.redis.check()
         role = self._settings.default_role
         if role not in self.loaded.catalog.roles:
             raise InvalidInput(
                 f"Setting 'default_role' names {printable(role)!r}, which is not in the catalog.",
                 hint=f"The roles are: {', '.join(self.loaded.catalog.roles) or 'none'}.",
             )
+        if self._settings.database_url:
+            self._stores.database.check()
 
     def _front(self, name: str) -> Proceed:
         from faas_toolkit.pipeline.front import compose
 
         if self.unusable and name != DIAGNOSE:
             return self._refusing(self.broken or Internal("There is no catalog."))
-        return compose(self._policies, self._capability(name))
+        return compose(self._policies.front, self._capability(name))
 
     def _refusing(self, failure: Failure) -> Proceed:
         from faas_toolkit.pipeline.front import compose
@@ -111,7 +117,7 @@ class Runtime:
         def refuse(call: Call) -> Answer:
             raise failure
 
-        return compose((self._audit,), refuse)
+        return compose((self._policies.audit,), refuse)
 
     def redacted(self, answer: Answer) -> Answer:
         """The answer without this configuration's secrets."""
@@ -133,107 +139,32 @@ class Runtime:
         return present(answer.variables, max_chars - len(tail)) + tail
 
     def close(self) -> None:
-        """Closes what this configuration opened for itself."""
+        """Closes what this configuration opened for itself, when nothing runs for it in the background any more."""
+        self._background.end_with(self._close)
+
+    def _close(self) -> None:
         self._families.close()
-        if "_log" in self.__dict__:
-            self._log.close()
+        if "_policies" in self.__dict__:
+            self._policies.close()
         self._process.return_stores(self._stores)
 
-    @cached_property
+    @property
     def redact(self) -> SecretRedactor:
         """Removes this configuration's secrets from texts."""
-        secrets = [*self.loaded.secrets, *(value for _, value in self._settings.secrets)]
-        return SecretRedactor(secrets, self._process.offload.give_way)
+        return self._policies.redact
 
     @cached_property
-    def _policies(self) -> tuple[Policy, ...]:
-        """In the order of `pipeline.front.FRONT_ORDER`; a test compares."""
-        from faas_toolkit.pipeline.access import Access
-        from faas_toolkit.pipeline.admission import Admission
-        from faas_toolkit.pipeline.cache import Cache
-        from faas_toolkit.pipeline.consult import Consult
-        from faas_toolkit.pipeline.enrich import Enrich
-        from faas_toolkit.pipeline.intent import Intent, with_intent
-        from faas_toolkit.pipeline.review import Review
-        from faas_toolkit.pipeline.validation import Validation
-
-        catalog, process, stores = self.loaded.catalog, self._process, self._stores
-        invoke = with_intent(
-            self._families.functions.invoke,
-            write=self._audit.intend,
-            has_effects=lambda name: catalog.functions[name].effects != "none",
+    def _policies(self) -> Policies:
+        return Policies(
+            self._process,
+            self._settings,
+            self.loaded,
+            self._stores,
+            invoke=self._families.functions.invoke,
+            client=lambda: self._families.client,
+            traits=self._traits,
+            spawn=self._background.spawn,
         )
-        return (
-            self._audit,
-            Validation(),
-            Access(roles=_roles(catalog), default_role=self._settings.default_role, verifier=self._verifier()),
-            Admission(quotas=_quotas(catalog), cells=stores.cells, clock=process.clock),
-            Consult(
-                before={name: around.before for name, around in catalog.operations.items() if around.before},
-                invoke=invoke,
-                detect=catalog.review.detect,
-                redact=self.redact,
-            ),
-            Review(
-                patterns=tuple(rule.pattern for rule in catalog.review.refuse if rule.pattern),
-                words=tuple(word for rule in catalog.review.refuse for word in rule.words or ()),
-                detect=catalog.review.detect,
-                give_way=process.offload.give_way,
-                redact=self.redact,
-            ),
-            Cache(
-                store=stores.of_epoch(stores.cache_store),
-                memory=stores.of_epoch(stores.memory_cache),
-                outcomes=stores.outcomes,
-                traits=self._traits,
-                catalog_hash=self.loaded.hash,
-            ),
-            Intent(write=self._audit.intend, traits=self._traits),
-            Enrich(after={name: around.after for name, around in catalog.operations.items() if around.after}, invoke=invoke),
-        )
-
-    @cached_property
-    def _audit(self) -> "Audit":
-        from faas_toolkit.pipeline.audit import Audit
-
-        return Audit(
-            log=self._log,
-            persons=self._persons,
-            metrics=self._process.metrics,
-            clock=self._process.clock,
-            arguments=self.loaded.catalog.audit.arguments,
-            detectors=tuple(DETECTORS),
-            redact=self.redact,
-            catalog_hash=self.loaded.hash,
-        )
-
-    @cached_property
-    def _persons(self) -> "PersonalParts":
-        from faas_toolkit.observe.audit_person import PersonalParts
-
-        keep = self.loaded.catalog.audit.keep
-        return PersonalParts(keys=self._stores.data_keys, clock=self._process.clock, keep=keep)
-
-    @cached_property
-    def _log(self) -> "AuditLog":
-        from faas_toolkit.observe.audit import AuditLog
-
-        audit, process = self.loaded.catalog.audit, self._process
-        return AuditLog(
-            database=self._stores.database,
-            clock=process.clock,
-            offload=process.offload,
-            metrics=process.metrics,
-            write=audit.write,
-            keep=audit.keep,
-            heads=process.audit_heads,
-        )
-
-    def _verifier(self) -> "TokenVerifier | None":
-        from faas_toolkit.pipeline.identity_token import TokenVerifier, parse_identity_keys
-
-        keys = parse_identity_keys(self._settings.identity_keys)
-        return TokenVerifier(keys=keys, clock=self._process.clock) if keys else None
 
     def _traits(self, call: Call) -> Traits:
         return self._capability(call.operation.name).traits(call)
@@ -247,8 +178,9 @@ class Runtime:
                 **families.capabilities,
                 "audit.search": self._audit_search,
                 "workspace.capabilities": lambda: ListCapabilities(inventories=families.inventories),
-                "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._persons),
+                "workspace.erase": lambda: erasure.assemble(self._stores, self.loaded.catalog, self._policies.persons),
                 DIAGNOSE: lambda: Diagnose(inventories=families.inventories, environment=self._environment),
+                "cache.warm": self._warm,
             }
             self._capabilities[name] = make[name]()
         return self._capabilities[name]
@@ -257,27 +189,29 @@ class Runtime:
         from faas_toolkit.capabilities.audit.capability import AuditSearch
         from faas_toolkit.observe import audit_search
 
-        trail = audit_search.AuditSearch(database=self._stores.database, log=self._log, persons=self._persons)
+        trail = audit_search.AuditSearch(database=self._stores.database, log=self._policies.log, persons=self._policies.persons)
         tools = {operation_named(name).tool: name for name in OPERATIONS}
         return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
+
+    def _warm(self) -> Capability:
+        from faas_toolkit.capabilities.workspace.warming import Warm
+        from faas_toolkit.pipeline.front import FRONT_ORDER, compose
+        from faas_toolkit.pipeline.warming import OnlyKept
+
+        front, outer = self._policies.front, FRONT_ORDER.index("cache")
+        policies = (*front[:outer], OnlyKept(self._traits), *front[outer:])
+        operations = {name: operation_named(name) for name in OPERATIONS}
+        return Warm(
+            run=lambda call: compose(policies, self._capability(call.operation.name))(call),
+            settle=self._policies.answers.settle,
+            operations=operations | {operation.tool: operation for operation in operations.values()},
+            roles=tuple(self.loaded.catalog.roles),
+        )
 
     def _environment(self, call: Call) -> Iterator[Finding]:
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
+        yield from diagnosis.redis_findings(self._stores)
+        yield from diagnosis.cache_findings(self._policies.answers.tiers, self._policies.cache.reads(call.workspace))
         yield from diagnosis.encryption_findings(self._stores, call.workspace)
         yield from diagnosis.version_findings()
-
-
-def _roles(catalog: "Catalog") -> Mapping[str, "Role"]:
-    from faas_toolkit.pipeline.access import Role
-
-    return {
-        name: Role(allow=role.allow, sources=role.sources(), hidden=frozenset(role.crm.hide), masks=role.mask)
-        for name, role in catalog.roles.items()
-    }
-
-
-def _quotas(catalog: "Catalog") -> tuple["Quota", ...]:
-    from faas_toolkit.pipeline.admission import Quota
-
-    return tuple(Quota(of=quota.of, limit=quota.limit, per=quota.per, by=quota.by) for quota in catalog.limits)

@@ -1,5 +1,6 @@
 """Answers requests of all workspaces: finds the runtime of a configuration, leases it, keeps the last good catalog in force."""
 
+import itertools
 import random
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ MAX_TEXT_CHARS = 8_000
 """What a model is given at most (tools.md §4)."""
 
 _KEPT_RUNTIMES = 64
+_IDLE_SECONDS = 900.0
+"""What nobody asked for so long is closed when another call ends: there are no timers (design.md §3.1)."""
 _REMEMBERED_WORKSPACES = 4_096
 _SHORTEST_FRESHNESS = 30.0
 
@@ -68,6 +71,8 @@ class _Kept:
     runtime: Runtime
     fresh_until: float | None
     """On the monotonic clock; None: until the settings change."""
+    used: float
+    """When it was last looked for, or a lease of it ended."""
     leases: int = 0
     retired: bool = False
 
@@ -100,7 +105,7 @@ class Service:
 
         The runtime is leased until the end; closing the iterator ends the stream.
         """
-        call = self._call(request)
+        call = self._call(settings, request)
         record = call.record
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
@@ -126,7 +131,7 @@ class Service:
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
         """What the caller of this request may use; raises a `Failure` in words that may be shown."""
-        call = self._call(request)
+        call = self._call(settings, request)
         with self._lease(settings, request.origin.workspace.id) as runtime:
             try:
                 return runtime.offer(call)
@@ -143,8 +148,8 @@ class Service:
         for key in list(self._kept):
             self._retire(key)
 
-    def _call(self, request: Request) -> Call:
-        self._process.warm()
+    def _call(self, settings: RuntimeSettings, request: Request) -> Call:
+        self._process.warm(redis=bool(settings.redis_url))
         clock = self._process.clock
         fresh = f"{self._ids.getrandbits(128):032x}"
         return Call(
@@ -162,6 +167,7 @@ class Service:
             "request_id": record.request_id,
             "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
             "cached": record.cached,
+            "stale": record.stale,
             "attempts": [
                 {
                     "target": attempt.target,
@@ -188,8 +194,10 @@ class Service:
             yield kept.runtime
         finally:
             kept.leases -= 1
+            kept.used = self._process.clock.monotonic()
             if kept.retired and kept.leases == 0:
                 kept.runtime.close()
+            self._close_idle()
 
     def _usable(self, settings: RuntimeSettings, workspace_id: str) -> _Kept:
         """The runtime of these settings, or one with the workspace's last good catalog where the configured one is broken."""
@@ -203,12 +211,17 @@ class Service:
         key = (settings, last_good.hash)
         if key not in self._kept:
             self._keep(key, Runtime(self._process, settings, last_good, broken=kept.runtime.broken, stands_in=True), None)
-        return self._kept[key]
+        return self._used(key)
 
     def _get(self, key: _Key) -> _Kept:
-        kept = self._kept.get(key)
+        kept = self._used(key) if key in self._kept else None  # first, so that it is not idle while its catalog is read anew
         if kept is None or (kept.fresh_until is not None and self._process.clock.monotonic() > kept.fresh_until):
             kept = self._renewed(key, kept)
+        return self._used(key)
+
+    def _used(self, key: _Key) -> _Kept:
+        kept = self._kept[key]
+        kept.used = self._process.clock.monotonic()
         self._kept.move_to_end(key)
         return kept
 
@@ -228,8 +241,6 @@ class Service:
         elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
             old.fresh_until = fresh_until
             return old
-        if old is not None:
-            self._retire(key)
         return self._keep(key, runtime, fresh_until)
 
     def _load(self, settings: RuntimeSettings) -> Runtime:
@@ -258,7 +269,9 @@ class Service:
             return Runtime(self._process, settings, loaded(""), broken=broken)
 
     def _keep(self, key: _Key, runtime: Runtime, fresh_until: float | None) -> _Kept:
-        kept = self._kept[key] = _Kept(runtime, fresh_until)
+        if key in self._kept:  # renewed, or made by another call while this one read the same catalog
+            self._retire(key)
+        kept = self._kept[key] = _Kept(runtime, fresh_until, used=self._process.clock.monotonic())
         while len(self._kept) > _KEPT_RUNTIMES:
             self._retire(next(iter(self._kept)))
         return kept
@@ -268,6 +281,13 @@ class Service:
         self._last_good.move_to_end(workspace_id)
         if len(self._last_good) > _REMEMBERED_WORKSPACES:
             self._last_good.popitem(last=False)
+
+    def _close_idle(self) -> None:
+        """Looks at the longest unused ones only, so that it costs a call next to nothing."""
+        since = self._process.clock.monotonic() - _IDLE_SECONDS
+        unused = itertools.takewhile(lambda item: item[1].used <= since or item[1].leases, self._kept.items())
+        for key in [key for key, kept in unused if not kept.leases]:
+            self._retire(key)
 
     def _retire(self, key: _Key) -> None:
         kept = self._kept.pop(key)

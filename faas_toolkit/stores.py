@@ -4,22 +4,32 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.offload import Offload
+from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
+    from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.observe.audit_spool import Spool
+    from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
+    from faas_toolkit.state.cache.config import CacheConfig
+    from faas_toolkit.state.cache.epoch import EpochCache
     from faas_toolkit.state.cache.outcomes import Outcomes
     from faas_toolkit.state.cache.port import CacheStore
+    from faas_toolkit.state.cache.redis import RedisCache
+    from faas_toolkit.state.cache.tiers import TieredCache
     from faas_toolkit.state.data_keys import DataKeys
+    from faas_toolkit.state.redis.connection import RedisConnection
+    from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,8 @@ class StoreSettings:
     """Empty: counters are kept in this process."""
     allow: tuple[str, ...] = ()
     """The catalog's `network.allow`: the servers' hosts pass the same guard as every other target."""
+    redis_gone: "RedisGone" = "local_share"
+    """The catalog's `state.redis_gone`."""
 
 
 class Stores:
@@ -42,6 +54,7 @@ class Stores:
         directory: of the embedded stores.
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
+        metrics: of the process; None: nothing is counted.
     """
 
     def __init__(
@@ -53,12 +66,14 @@ class Stores:
         directory: Path,
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
+        metrics: "Metrics | None" = None,
     ) -> None:
         self._clock = clock
         self._offload = offload
         self._environment = environment
         self._directory = directory
         self._embedded = embedded
+        self._metrics = metrics
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -72,21 +87,99 @@ class Stores:
             directory=self._directory,
             chosen=chosen,
             embedded=self,
+            metrics=self._metrics,
         )
 
     @cached_property
     def cells(self) -> "Cells":
-        """Limits, breakers and leases."""
+        """Limits, breakers and leases; raises `InvalidInput` where the address of Redis is none."""
+        if self.redis is not None:
+            return self._shared_cells(self.redis)
+        if self._embedded is not None:
+            return self._embedded.cells
         from faas_toolkit.state.memory import MemoryCells
 
         return MemoryCells(self._clock)
 
+    def _shared_cells(self, connection: "RedisConnection") -> "Cells":
+        from faas_toolkit.observe.metrics import Metrics
+        from faas_toolkit.pipeline.script_forms import script_forms
+        from faas_toolkit.state.memory import MemoryCells
+        from faas_toolkit.state.redis.cells import RedisCells
+        from faas_toolkit.state.redis.members import Members
+        from faas_toolkit.state.redis.shared import SharedCells
+
+        forms, metrics = script_forms(), self._metrics or Metrics()
+        return SharedCells(
+            shared=RedisCells(connection, forms),
+            local=MemoryCells(self._clock),
+            members=Members(connection, self._clock),
+            forms=forms,
+            gone=self.chosen.redis_gone,
+            count=metrics.decided_without_redis,
+        )
+
     @cached_property
     def database(self) -> "Database":
-        """Records, audit rows and outcomes."""
-        from faas_toolkit.state.sql import Database
+        """Records, audit rows and outcomes: on the server that was chosen, else in the file.
 
-        return Database(path=self._directory / "toolkit.sqlite", offload=self._offload)
+        Raises:
+            Unavailable: the setting `database_url` says what is not taken.
+        """
+        if not self.chosen.database_url:
+            return self.file
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.server_database import ServerDatabase
+
+        return ServerDatabase(
+            address=parse_address(self.chosen.database_url),
+            guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
+            environment=self._environment,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def file(self) -> "SqliteDatabase":
+        """The file of this node: every row, or beside a server what is the same on each node (the samples)."""
+        if self._embedded is not None:
+            return self._embedded.file
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        return SqliteDatabase(path=self._directory / "toolkit.sqlite", offload=self._offload)
+
+    @cached_property
+    def replica(self) -> "SqliteDatabase | None":
+        """This node's copy of what is searched of the server's rows; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.state.server_address import parse_address
+        from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+        name = parse_address(self.chosen.database_url).fingerprint
+        return SqliteDatabase(path=self._directory / "replicas" / f"{name}.sqlite", offload=self._offload)
+
+    @cached_property
+    def audit_spool(self) -> "Spool | None":
+        """Where audit rows wait on this node while the server is away; None where the rows are in a file anyway."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.observe.audit_spool import Spool
+        from faas_toolkit.state.server_address import parse_address
+
+        return Spool(self._directory / "audit_spool" / parse_address(self.chosen.database_url).fingerprint)
+
+    @cached_property
+    def redis(self) -> "RedisConnection | None":
+        """The Redis that is named, if one is; raises `InvalidInput` where its address is none."""
+        if not self.chosen.redis_url:
+            return None
+        from faas_toolkit.net.egress import EgressGuard
+        from faas_toolkit.state.redis.address import RedisAddress
+        from faas_toolkit.state.redis.connection import RedisConnection
+
+        guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
+        return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
 
     @cached_property
     def data_keys(self) -> "DataKeys":
@@ -95,7 +188,7 @@ class Stores:
 
         return DataKeys(database=self.database, clock=self._clock, offload=self._offload)
 
-    def of_epoch(self, store: "CacheStore") -> "CacheStore":
+    def of_epoch(self, store: "TieredCache") -> "EpochCache":
         """The store of kept answers, bound to the age of each workspace's cache: an erasure ends it."""
         from faas_toolkit.state.cache.epoch import EpochCache
 
@@ -106,18 +199,59 @@ class Stores:
         """Kept answers, in memory alone."""
         if self._embedded is not None:
             return self._embedded.memory_cache
-        from faas_toolkit.state.cache.memory import MemoryCache
+        from faas_toolkit.state.cache.memory import BYTES_PER_ENTRY, MemoryCache, entries_of
 
-        return MemoryCache(clock=self._clock)
+        entries = entries_of(self._environment)
+        return MemoryCache(clock=self._clock, max_entries=entries, max_bytes=entries * BYTES_PER_ENTRY)
 
     @cached_property
-    def cache_store(self) -> "CacheStore":
-        """Kept answers: in memory, then sealed on disk."""
+    def disk_cache(self) -> "CacheStore":
+        """Kept answers, sealed on disk."""
+        if self._embedded is not None:
+            return self._embedded.disk_cache
         from faas_toolkit.state.cache.disk import DiskCache
+
+        return DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
+
+    @cached_property
+    def redis_cache(self) -> "RedisCache | None":
+        """Kept answers that other processes share."""
+        if self.redis is None:
+            return None
+        from faas_toolkit.state.cache.redis import RedisCache
+
+        return RedisCache(connection=self.redis, clock=self._clock)
+
+    def local_answers(self) -> "TieredCache":
+        """Kept answers of sources beside us: in memory alone."""
         from faas_toolkit.state.cache.tiers import TieredCache
 
-        disk = DiskCache(path=self._directory / "cache.sqlite", clock=self._clock, offload=self._offload)
-        return TieredCache(near=self.memory_cache, far=disk, offload=self._offload)
+        return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
+
+    def answers(self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Spawn) -> "TieredCache":
+        """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
+
+        Args:
+            config: the catalog's section `cache`.
+            client: the HTTP client of this catalog, for an object store.
+            spawn: runs work in the background; it keeps the configuration open meanwhile.
+        """
+        from faas_toolkit.state.cache.tiers import TieredCache
+
+        cold: CacheStore | None = None
+        if config.cold.kind == "disk":
+            cold = self.disk_cache
+        elif config.cold.kind == "s3":
+            from faas_toolkit.state.cache.s3 import S3Cache
+
+            cold = S3Cache(config=config.cold, client=client(), clock=self._clock, spawn=spawn)
+        return TieredCache(
+            near=self.memory_cache,
+            shared=self.redis_cache,
+            cold=cold,
+            spawn=spawn,
+            near_seconds=config.memory.seconds,
+        )
 
     @cached_property
     def outcomes(self) -> "Outcomes":
@@ -135,3 +269,10 @@ class Stores:
 
     def close(self) -> None:
         """Disconnects from the servers."""
+        connection = self.__dict__.get("redis")
+        if connection is not None:
+            connection.close()
+        for name in ("database", "replica"):
+            opened = self.__dict__.get(name)
+            if self.chosen.database_url and opened is not None:
+                opened.close()

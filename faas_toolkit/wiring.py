@@ -4,6 +4,7 @@ Everything that can be plugged in stands in a table below as `"module:attribute"
 platform or an operation: write its file, add its line here and its parameter to the contract test (docs/architecture.md).
 """
 
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ OPERATIONS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.operations:FALLBACK",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.operations:CAPABILITIES",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.operations:DIAGNOSE",
+    "cache.warm": "faas_toolkit.capabilities.workspace.operations:WARM",
     "workspace.erase": "faas_toolkit.capabilities.workspace.operations:ERASE",
 }
 
@@ -55,6 +57,7 @@ PRESENTERS: Mapping[str, str] = {
     "model.fallback": "faas_toolkit.capabilities.models.presentation:present_answer",
     "workspace.capabilities": "faas_toolkit.capabilities.workspace.presentation:present_capabilities",
     "workspace.diagnose": "faas_toolkit.capabilities.workspace.presentation:present_report",
+    "cache.warm": "faas_toolkit.capabilities.workspace.presentation:present_warming",
     "workspace.erase": "faas_toolkit.capabilities.workspace.presentation:present_erasure",
 }
 
@@ -87,13 +90,16 @@ PLATFORMS: Mapping[str, str] = {
 
 
 LOADED_ON_FIRST_USE = (
-    "faas_toolkit.state.sql",
+    "faas_toolkit.state.sqlite_database",
     "faas_toolkit.state.cache.outcomes",
     "faas_toolkit.state.data_keys",
     "faas_toolkit.observe.audit",
     "faas_toolkit.catalog.load",
 )
 """What every runtime needs and start-up must not pay for: SQLAlchemy alone takes a third of a second."""
+
+REDIS = "faas_toolkit.state.redis.connection"
+"""Loaded the same way where a configuration names a Redis: redis-py takes a quarter of a second."""
 
 
 @cache
@@ -133,10 +139,13 @@ class Process:
     working_directory: Path
     hard_limit: "HardLimit" = nullcontext
 
-    def warm(self) -> None:
+    def warm(self, *, redis: bool = False) -> None:
         """Loads what is slow to load on a native thread, so that no other call waits for it; at once when it is loaded."""
-        if "embedded" not in self.__dict__:
-            self.offload.run("parse", lambda: [import_module(name) for name in LOADED_ON_FIRST_USE])
+        wanted = () if "embedded" in self.__dict__ else LOADED_ON_FIRST_USE
+        if redis and REDIS not in sys.modules:
+            wanted = (*wanted, REDIS)
+        if wanted:
+            self.offload.run("parse", lambda: [import_module(name) for name in wanted])
 
     @cached_property
     def packaged_catalog(self) -> str:
@@ -170,7 +179,13 @@ class Process:
         """The stores of every workspace that has named none of its own."""
         from faas_toolkit.stores import Stores
 
-        return Stores(clock=self.clock, offload=self.offload, environment=self.environment, directory=self.data_directory.path)
+        return Stores(
+            clock=self.clock,
+            offload=self.offload,
+            environment=self.environment,
+            directory=self.data_directory.path,
+            metrics=self.metrics,
+        )
 
     def lease_stores(self, chosen: "StoreSettings") -> "Stores":
         """The stores of these settings, shared by everyone with equal ones; each lease ends with `return_stores`."""

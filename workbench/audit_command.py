@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faas_toolkit.core.host import KeyValueStorage
     from faas_toolkit.observe.audit_verify import ChainReport
     from faas_toolkit.state.cipher import Cipher
-    from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 KEPT_SECONDS = 180 * 86_400.0
 """Heads older than that are not looked for, since their rows may have gone: a catalog's default."""
@@ -154,7 +154,7 @@ def _subject(options: argparse.Namespace) -> _Subject:
 
 def _database(data: Path) -> "Database":
     from faas_toolkit.core.offload import InlineOffload
-    from faas_toolkit.state.sql import Database
+    from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
     path = data / "toolkit.sqlite"
     if not path.is_file():

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from workbench import audit_command, catalog_file, erase_command, report
+from workbench import audit_command, catalog_file, erase_command, report, warming
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
@@ -77,15 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--through", choices=TRANSPORTS, default="stdio", help="how the plugin is started (default: stdio)")
     call.add_argument("--temporary", action="store_true", help="keep nothing after the call (default: .faas_toolkit/)")
     call.set_defaults(run=_call)
+    warming.add_to(commands, _call, call.parse_args(["cache_warm"]))
 
     _add_run_app(
         commands.add_parser("run-app", help="run a workflow app's DSL file in Dify's engine and show what each node gave")
     )
 
-    catalog = commands.add_parser("catalog", help="check a catalog, or print its one-line form")
-    catalog.add_argument("action", choices=("check", "encode"))
-    catalog.add_argument("file", type=Path)
-    catalog.set_defaults(run=_catalog)
+    _add_catalog(commands.add_parser("catalog", help="check a catalog, or print its one-line form"))
 
     _add_endpoint(commands)
 
@@ -108,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--company", metavar="NAME", help="a company of the sample data")
     demo.set_defaults(run=_demo)
+
+
+def _add_catalog(catalog: argparse.ArgumentParser) -> None:
+    catalog.add_argument("action", choices=("check", "encode"))
+    catalog.add_argument("file", type=Path)
+    catalog.set_defaults(run=_catalog)
 
 
 def _add_run_app(app: argparse.ArgumentParser) -> None:

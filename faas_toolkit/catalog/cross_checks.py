@@ -7,10 +7,12 @@ import fnmatch
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from faas_toolkit.capabilities.crm.fields import FIELDS
+from faas_toolkit.capabilities.crm.fields import FIELDS, Field
+from faas_toolkit.capabilities.crm.rows import comparable
 from faas_toolkit.catalog.findings import FoundAt, Path
-from faas_toolkit.core.detectors import DETECTORS
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.pipeline.config import CALLER_WORDS
 
 _COMPARED = 1_000
 """Names among which the nearest is looked for."""
@@ -37,11 +39,13 @@ def cross_check(sections: Mapping[str, object], operations: Collection[str]) -> 
         bases = _mapping(sections.get("knowledge"))
         yield from _names(("roles", name, "knowledge"), _mapping(role).get("knowledge"), bases, "knowledge base")
         yield from _hidden(("roles", name, "crm", "hide"), crm.get("hide"))
+        yield from _rows(("roles", name, "crm", "rows"), _mapping(crm.get("rows")))
         yield from _granted_nothing(name, _mapping(role))
         yield from _masked_nothing(name, _mapping(_mapping(role).get("mask")), _mapping(sections.get("review")).get("detect"))
     serving = _serving(sections)
     yield from _unreachable({name: each for name, each in functions.items() if name not in serving}, roles)
     yield from _functions_as_models(pools, functions)
+    yield from _without_price(pools, sections.get("limits"))
     for family in ("crm", "knowledge"):
         for name, source in _mapping(sections.get(family)).items():
             named = _mapping(source).get("function")
@@ -56,6 +60,27 @@ def _functions_as_models(pools: Mapping[str, object], functions: Mapping[str, ob
             named = _mapping(deployment).get("function")
             if isinstance(named, str):
                 yield from _exists(("models", "pools", name, "deployments", index, "function"), named, functions, "function")
+
+
+def _without_price(pools: Mapping[str, object], quotas: object) -> Iterator[FoundAt]:
+    """Deployments whose cost a limit is meant to count, but nobody can know before they are asked."""
+    quoted = _currencies(quotas)
+    for name, pool in pools.items():
+        deployments = _mapping(pool).get("deployments")
+        for index, deployment in enumerate(map(_mapping, deployments if isinstance(deployments, list) else ())):
+            priced = _mapping(deployment.get("price")).get("currency")
+            for currency in sorted((quoted | _currencies(deployment.get("limits"))) - {priced}):
+                yield FoundAt(
+                    ("models", "pools", name, "deployments", index),
+                    f"a limit counts cost in {printable(currency)}, and this deployment has no price in it, so it counts as 0.",
+                    f"Write e.g. `price: {{currency: {printable(currency)}, per: 1M tokens, input: 2, output: 3}}`.",
+                    "warning",
+                )
+
+
+def _currencies(limits: object) -> set[str]:
+    lines = map(_mapping, limits if isinstance(limits, list) else ())
+    return {currency for line in lines if isinstance(currency := line.get("currency"), str)}
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -117,6 +142,26 @@ def _hidden(path: Path, fields: object) -> Iterator[FoundAt]:
             its = ", ".join(each.removeprefix(f"{entity}.") for each in known if each.startswith(f"{entity}."))
             meant = f"Did you mean {close}?" if close else f"A {entity} has {its}."
             yield FoundAt((*path, index), f"there is no field {printable(name)}, so nothing would be hidden.", meant)
+
+
+def _rows(path: Path, rows: Mapping[str, object]) -> Iterator[FoundAt]:
+    for entity, its in FIELDS.items():
+        known = {field.name: field for field in its}
+        for name, written in _mapping(rows.get(entity)).items():
+            if name in known:
+                yield from _row_values((*path, entity, name), known[name], written)
+            else:
+                close = nearest(name, known)
+                meant = f"Did you mean {close}?" if close else f"There are {', '.join(known)}."
+                yield FoundAt((*path, entity, name), f"{printable(name)} is no field of entity {entity}.", meant, at_key=True)
+
+
+def _row_values(path: Path, known: Field, written: object) -> Iterator[FoundAt]:
+    for value in written if isinstance(written, list) else [written]:
+        if value not in CALLER_WORDS and isinstance(value, (str, int, float)) and comparable(known, value) is None:
+            right = {"link": f"an id such as {known.name}:42", "boolean": "true or false", "date": "a date such as 2026-12-31"}
+            taught = f"Write {right.get(known.type, 'a number' if known.type in ('money', 'number') else 'a text')}."
+            yield FoundAt(path, f"{printable(value)} is no value of {known.name}, so no record would be seen.", taught)
 
 
 def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> Iterator[FoundAt]:

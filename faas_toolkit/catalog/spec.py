@@ -15,6 +15,8 @@ from faas_toolkit.capabilities.models.config import ModelsConfig
 from faas_toolkit.net.config import Network, Section
 from faas_toolkit.observe.config import AuditConfig
 from faas_toolkit.pipeline.config import OperationConfig, QuotaConfig, ReviewConfig, RoleConfig
+from faas_toolkit.state.cache.config import CacheConfig
+from faas_toolkit.state.config import StateConfig
 
 type Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 """Letters, digits, `_`, `-`, `.`: names appear in tool arguments, globs and texts."""
@@ -57,6 +59,8 @@ class Catalog(Section):
     operations: dict[str, OperationConfig] = Field(default_factory=dict)
     review: ReviewConfig = Field(default_factory=ReviewConfig)
     limits: Annotated[tuple[QuotaConfig, ...], Field(max_length=50)] = ()
+    state: StateConfig = Field(default_factory=StateConfig)
+    cache: CacheConfig = Field(default_factory=CacheConfig)
     network: Network = Field(default_factory=Network)
     audit: AuditConfig = Field(default_factory=AuditConfig)
 

@@ -3,11 +3,15 @@
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.operation import Operation
+
+if TYPE_CHECKING:
+    from faas_toolkit.core.outbound import CallerLine
 
 Surface = Literal["workflow", "agent_chat", "agent_node", "gateway"]
 MaskMode = Literal["keep", "partial", "token", "drop"]
@@ -86,6 +90,21 @@ ANONYMOUS = Caller(subject="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRights:
+    """Which records of the CRM one role opens, and what of them."""
+
+    sources: tuple[str, ...]
+    """Names or globs of the sources that it opens them in."""
+    hidden: frozenset[str] = frozenset()
+    """Fields that it does not show, as `Scope.hidden`."""
+    only: Mapping[str, Mapping[str, tuple[object, ...]]] = field(default_factory=dict)
+    """By entity: every field named must hold one of its values (none: no record does). Other entities are open whole."""
+    grants: bool = True
+    """Whether the role may use the CRM by itself. One that may not only lends the names of sources; it opens no record that a
+    role which may keeps closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What the caller may see; sources cut rows and fields by it, and cached answers are keyed by it."""
 
@@ -93,7 +112,9 @@ class Scope:
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names or globs per family (`crm`, `knowledge`, `functions`); an absent family has none."""
     hidden: frozenset[str] = frozenset()
-    """Fields never shown, as `entity.field`, e.g. `person.phone`."""
+    """Fields never shown in any source, as `entity.field`, e.g. `person.phone`."""
+    records: tuple[RecordRights, ...] = ()
+    """One for each role that opens sources of the CRM; empty where none of them cuts records or hides fields."""
     groups: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     """The roles of the catalog that the caller holds: documents may be open to some of them only."""
@@ -107,6 +128,21 @@ class Scope:
         """Whether the name itself is granted, not only a glob over it; what has effects needs that."""
         return name in self.sources.get(family, ())
 
+    def rows_of(self, source: str) -> Mapping[str, tuple[Mapping[str, tuple[object, ...]], ...]]:
+        """By entity the conditions of which a record of this source must fulfil any; other entities are open whole."""
+        opening = self._opening(source)
+        cut = frozenset.intersection(*(frozenset(right.only) for right in opening)) if opening else ()
+        return {entity: tuple(right.only[entity] for right in opening) for entity in sorted(cut)}
+
+    def hidden_in(self, source: str) -> frozenset[str]:
+        """The fields of this source's records that no role shows which opens it."""
+        hiding = [right.hidden for right in self._opening(source)]
+        return self.hidden.union(frozenset.intersection(*hiding) if hiding else ())
+
+    def _opening(self, source: str) -> "list[RecordRights]":
+        naming = [right for right in self.records if any(fnmatch.fnmatchcase(source, pattern) for pattern in right.sources)]
+        return [right for right in naming if right.grants] or naming
+
     def grants_operation(self, grant: str | None) -> bool:
         """Whether a grant such as `crm.read` is held."""
         return grant is None or any(fnmatch.fnmatchcase(grant, held) for held in self.grants)
@@ -117,6 +153,9 @@ class Scope:
             "grants": sorted(self.grants),
             "sources": {family: sorted(names) for family, names in self.sources.items()},
             "hidden": sorted(self.hidden),
+            "records": sorted(
+                canonical_json([right.sources, sorted(right.hidden), right.only, right.grants]) for right in self.records
+            ),
             "groups": sorted(self.groups),
             "roles": sorted(self.roles),
             "owner": self.owner,
@@ -163,6 +202,11 @@ class Record:
     """Masked values per detector."""
     tokens: dict[str, int] = field(default_factory=dict)
     cached: bool = False
+    tier: str = ""
+    """What a look into the cache came to: the tier that had the answer (`memory`, `redis`, `disk`, `s3`), `shared` with an equal
+    call on its way, or `miss`; empty where nothing was looked up."""
+    stale: bool = False
+    """The answer is past its time, and is being asked for anew."""
     noted: dict[str, object] = field(default_factory=dict)
     """What an operation adds to the call's audit row, by name; without personal data."""
     caller: Caller = ANONYMOUS
@@ -197,6 +241,8 @@ class Call:
     trace_id: str = ""
     depth: int = 0
     """How many functions stand above this call."""
+    quotas: "tuple[CallerLine, ...]" = ()
+    """Of the caller, spent where a model is asked; those that are not by model come first."""
 
     @property
     def workspace(self) -> Workspace:

@@ -25,6 +25,20 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def beginning_of_json(value: object, characters: int) -> str:
+    """The value as JSON that people read, in full where it has no more characters than that, else at least so many of them.
+
+    What stands behind is not even written: it may be a megabyte.
+    """
+    pieces, length = [], 0
+    for piece in _READABLE.iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > characters:
+            break
+    return "".join(pieces)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
@@ -39,5 +53,6 @@ def _plain(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} has no canonical spelling")
 
 
+_READABLE = json.JSONEncoder(ensure_ascii=False)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
 """Made once: `json.dumps` makes one for each call that asks for anything but its defaults."""

@@ -52,6 +52,8 @@ class Failure(Exception):
 
     kind: ClassVar[Kind] = "internal"
     retryable_by_default: ClassVar[bool] = False
+    by_gate = False
+    """A limit, a breaker or a quota of ours refused: nobody was asked, and it says nothing of what stands further out."""
 
     def __init__(
         self,
@@ -113,6 +115,13 @@ class Throttled(Failure):
 
     kind = "throttled"
     retryable_by_default = True
+
+
+class QuotaSpent(Throttled):
+    """The caller's own quota has nothing left: that says nothing of a target, and whoever else is asked answers the same."""
+
+    by_model = False
+    """It is counted by model, so that another one may have room."""
 
 
 class TooLarge(Failure):

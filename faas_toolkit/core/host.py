@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from faas_toolkit.core.deadline import Deadline, StreamPace
+from faas_toolkit.core.errors import Unavailable
 
 Speaker = Literal["system", "user", "assistant"]
 
@@ -90,3 +91,27 @@ class Host(Protocol):
             TimeoutUnknown: the host did not answer by the deadline.
         """
         ...
+
+
+class AbsentHost:
+    """The host of work that goes on after its call has ended: whatever it is asked, it says that it is not there."""
+
+    @property
+    def storage(self) -> KeyValueStorage:
+        """Raises `Unavailable`."""
+        raise _absent()
+
+    @property
+    def llm(self) -> LanguageModels:
+        """Raises `Unavailable`."""
+        raise _absent()
+
+    def embed(
+        self, texts: Sequence[str], provider: str, model: str, *, purpose: Literal["query", "document"], deadline: Deadline
+    ) -> list[list[float]]:
+        """Raises `Unavailable`."""
+        raise _absent()
+
+
+def _absent() -> Unavailable:
+    return Unavailable("Dify cannot be asked here: the call that this belongs to has ended.", retryable=False, not_executed=True)

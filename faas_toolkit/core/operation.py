@@ -42,6 +42,8 @@ class Traits:
     """The change counter of the source; an answer is kept while it stays the same. None: there is no counter."""
     local: bool = False
     """The source is a file beside us: its answers are kept in memory only, as a copy on the same disk would save nothing."""
+    needs_host: bool = False
+    """Answering asks the host, which is there while the call lasts and no longer: nothing to be done in the background."""
 
     @property
     def cacheable(self) -> bool:

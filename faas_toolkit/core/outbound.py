@@ -21,6 +21,38 @@ class LimitLine:
     """Seconds; 0 for `concurrency`, which counts what is in flight."""
     adapt_to: int | None = None
     """The limit may grow to this while the target does not answer 429."""
+    currency: str = ""
+    """Of a line of `cost`, which counts in millionths of it."""
+
+    @property
+    def unit(self) -> str:
+        """What it counts, as estimates and usages name it: the measure, with its currency where it has one (`cost:CNY`)."""
+        return f"{self.of}:{self.currency}" if self.currency else self.of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLine:
+    """One line of a caller's own quota that is spent where a model is asked."""
+
+    key: str
+    """Of its cell; begins with the workspace's id. Where the quota is by model, the deployment's name follows."""
+    line: LimitLine
+    whose: str
+    """In words, e.g. `each user`."""
+    by_model: bool = False
+    """Another deployment has another counter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaturationRules:
+    """When a target that works is too busy to let anybody wait for it."""
+
+    wait: float | None = None
+    """Seconds that a call waits for the target's limits."""
+    in_flight: float | None = None
+    """Share of the limit of `concurrency`."""
+    period: float = 10.0
+    """Seconds for which one of both has to hold without relief."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +66,11 @@ class BreakerRules:
     failure_rate: float = 0.5
     open_for: float = 15.0
     """Seconds until one probe is let through."""
+    slow: float | None = None
+    """Seconds to the answer, of a stream to its first content, from which on it counts as slow."""
+    slow_rate: float = 0.5
+    """Slow answers among all answers."""
+    saturation: SaturationRules | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +98,13 @@ class Attempt[T]:
     send: Callable[[Deadline], T]
     """Asks the target once, within the deadline; raises a `Failure`. May return a primed `Stream`."""
     effects: Effects = "none"
-    cost: Mapping[Measure, int] = field(default_factory=dict)
-    """What to reserve beside one request, e.g. `{"tokens": 900}`."""
-    usage: Callable[[T], Mapping[Measure, int]] | None = None
+    cost: Mapping[str, int] = field(default_factory=dict)
+    """What to reserve beside one request, by `LimitLine.unit`, e.g. `{"tokens": 900, "cost:CNY": 1200}`."""
+    least: Mapping[str, int] = field(default_factory=dict)
+    """How much of `cost` will be used in any case; only this is a reason to refuse a call for ever."""
+    model: str | None = None
+    """The deployment that is asked; the caller's quotas of tokens and cost, and those by model, are spent with it."""
+    usage: Callable[[T], Mapping[str, int]] | None = None
     """Reads the real usage from a result that is not a stream."""
     spent: Callable[[], Mapping[str, int]] = dict
     """Asked where `send` failed: what the target says was used all the same; what is missing stays as it was reserved."""

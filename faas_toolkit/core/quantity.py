@@ -6,6 +6,7 @@ from decimal import Decimal
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FACTORS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+_MILLION = 1_000_000
 _LARGEST_AMOUNT = 10**15
 _TOO_LARGE = "an amount is at most 1,000,000,000,000,000 (1000000G)"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.ASCII)
@@ -34,17 +35,29 @@ def _parse_duration_text(text: str, bare_unit: str) -> float:
 
 def parse_amount(value: object) -> int:
     """A whole positive amount such as 200, 100k or 2M. Raises ValueError that teaches."""
+    amount = _number(value, "a whole number, e.g. 200, 100k or 2M")
+    if amount > _LARGEST_AMOUNT:
+        raise ValueError(_TOO_LARGE)
+    if amount < 1 or amount % 1:
+        raise ValueError(f"{str(value).strip()[:40]!r} is not a whole amount of at least 1, e.g. 200, 100k or 2M")
+    return int(amount)
+
+
+def parse_money(value: object) -> int:
+    """Millionths of a currency's unit, of an amount such as 50, 0.5 or 2k. Raises ValueError that teaches."""
+    millionths = _number(value, "a number of the currency's units, e.g. 50, 0.5 or 2k") * _MILLION
+    if not 1 <= millionths <= _LARGEST_AMOUNT or millionths % 1:
+        raise ValueError("an amount of money lies between 0.000001 and 1,000,000,000, e.g. 50, 0.5 or 2k")
+    return int(millionths)
+
+
+def _number(value: object, what: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("an amount is a whole number, e.g. 200, 100k or 2M")
+        raise ValueError(f"an amount is {what}")
     if isinstance(value, int) and abs(value) > _LARGEST_AMOUNT:  # Python refuses to print one of 5,000 digits
         raise ValueError(_TOO_LARGE)
     text = str(value).strip()
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:40]!r} is not an amount; write a whole number, e.g. 200, 100k or 2M")
-    amount = Decimal(match[1]) * _FACTORS[match[2]]  # not float: 1.1k is 1100, not 1100.0000000000002
-    if amount > _LARGEST_AMOUNT:
-        raise ValueError(_TOO_LARGE)
-    if amount < 1 or amount % 1:
-        raise ValueError(f"{text[:40]!r} is not a whole amount of at least 1, e.g. 200, 100k or 2M")
-    return int(amount)
+        raise ValueError(f"{text[:40]!r} is not an amount; write {what}")
+    return Decimal(match[1]) * _FACTORS[match[2]]  # not float: 1.1k is 1100, not 1100.0000000000002

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 from urllib.parse import quote, quote_plus
 
-from faas_toolkit.core.detectors import AT_SIGN, DETECTORS, Found, find_emails, find_phones
+from faas_toolkit.core.detectors.email import AT_SIGN
+from faas_toolkit.core.detectors.table import DETECTORS, NUMERIC
+from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, Found, placed, visible, without_escapes
 from faas_toolkit.core.offload import Pace, ignore, nothing
 
 __all__ = [
@@ -18,9 +20,7 @@ __all__ = [
     "SECRET_MARK",
     "Found",
     "SecretRedactor",
-    "find_emails",
     "find_personal_data",
-    "find_phones",
     "mask_partially",
     "mask_text",
     "renamed",
@@ -29,6 +29,8 @@ __all__ = [
 
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 6
+_LONGEST_SECRET = 20_000
+"""Characters; keys of accounts have 3,000. What is longer is a word list, which is no secret whole, and costs half a second."""
 _VISIT = 8
 """What going to one text, or cutting one out, costs: in characters that a detector looks at (`core/offload.py`, Pace)."""
 _SEARCHED_AT_ONCE = 128
@@ -46,10 +48,11 @@ class SecretRedactor:
         give_way: lets other calls run, while a large value is looked through (`core.offload.Offload.give_way`).
 
     Values shorter than six characters are left: removing them would spoil ordinary text, and the catalog refuses such secrets.
+    So are those above 20,000, which are word lists.
     """
 
     def __init__(self, secrets: Iterable[str], give_way: Callable[[], None] = nothing) -> None:
-        spellings = {form for value in secrets if len(value) >= _SHORTEST_SECRET for form in _spellings(value)}
+        spellings = {form for value in secrets if _SHORTEST_SECRET <= len(value) <= _LONGEST_SECRET for form in _spellings(value)}
         self._spellings = sorted(spellings, key=len, reverse=True)
         self._firsts = frozenset(spelling[0] for spelling in spellings)
         self._give_way = give_way
@@ -197,32 +200,73 @@ def _base64_spellings(secret: bytes) -> Iterator[str]:
             yield quote(spelling, safe="")
 
 
-def find_personal_data(text: str, detectors: Iterable[str], key: str = "") -> list[Found]:
-    """All findings of the named detectors, by position; where two overlap, the earlier and longer one stands.
+def find_personal_data(
+    text: str,
+    detectors: Iterable[str],
+    key: str = "",
+    *,
+    pace: Callable[[int], None] = ignore,
+    known: Iterable[Found] = (),
+) -> list[Found]:
+    """All findings of the named detectors, by position, none of which overlap.
+
+    Of two in one place the longer one stands, of two equally long ones the surer one (`DETECTORS`). Two of which each reaches
+    beyond the other become one, which is not `whole`. A password inside what looks like an address stands, and not the address.
 
     Args:
-        text: where to look.
+        text: where to look; as if characters that nobody sees were not in it.
         detectors: names of `DETECTORS`.
         key: the name of the field that holds the text, if it has one.
+        pace: is told of the work after each detector (`core.offload.Pace`).
+        known: findings that need no detector.
     """
-    found = [item for name in detectors for item in DETECTORS[name](text, key)]
-    if len(found) < 2:
-        return found
+    shown = visible(text)
+    wanted = frozenset(detectors)
+    found: list[Found] = []
+    readable = without_escapes(shown.text if shown else text)
+    digits = DIGITS_TOGETHER.search(readable) is not None
+    for name, find in DETECTORS.items():
+        if name in wanted and (digits or name not in NUMERIC):
+            found += find(readable, key)
+            pace(len(text))
+    if shown or "\\" in text:
+        found = [placed(item, text, shown) for item in found]
+    found += known
+    return _apart(found) if len(found) > 1 else found
+
+
+def _apart(found: list[Found]) -> list[Found]:
     kept: list[Found] = []
-    for item in sorted(found, key=lambda item: (item.start, -item.end)):
-        if not kept or item.start >= kept[-1].end:
+    for item in sorted(found, key=lambda item: (item.start, -item.end)):  # stable: the surer ones stay before the others
+        last = kept[-1] if kept else None
+        if last is None or item.start >= last.end:
             kept.append(item)
+        elif item.end > last.end:
+            surer = min(last, item, key=lambda each: _RANKS[each.detector])
+            text = last.text + item.text[last.end - item.start :]
+            kept[-1] = Found(surer.detector, last.start, item.end, text, whole=False)
+        elif item.detector == "secret" and last.detector == "email" and last.whole:
+            kept[-1] = item
     return kept
 
 
+_RANKS = {name: rank for rank, name in enumerate(DETECTORS)}
+_LAST_SHOWN = {"phone": 2, "jp_my_number": 2}
+"""How many characters at the end of a number are shown in part; four of those that are not named."""
+
+
 def mask_partially(found: Found) -> str:
-    """A form that still helps to recognise: `w***@example.com`, `+86 *** **** **78`."""
+    """A form that still helps to recognise: `w***@example.com`, `+86 *** **** **78`, `**** **** **** 1111`; no secret."""
+    if found.detector == "secret" or not found.whole:
+        return "***"
+    text = INVISIBLE.sub("", found.text)
     if found.detector == "email":
-        *_, sign = AT_SIGN.finditer(found.text)  # a local part may hold an encoded one
-        return f"{found.text[:1] if sign.start() > 2 else ''}***{found.text[sign.start() :]}"
-    digits = [position for position, character in enumerate(found.text) if character.isdigit()]
-    shown = {*digits[-2:], *(digits[:2] if found.text.lstrip("(（").startswith(("+", "＋")) else ())}
-    return "".join("*" if position in digits and position not in shown else c for position, c in enumerate(found.text))
+        *_, sign = AT_SIGN.finditer(text)  # a local part may hold an encoded one
+        return f"{text[:1] if sign.start() > 2 else ''}***{text[sign.start() :]}"
+    written = [position for position, character in enumerate(text) if character.isalnum()]
+    country = found.detector == "iban" or (found.detector == "phone" and text.lstrip("(（").startswith(("+", "＋")))
+    hidden = {*written[2 if country else 0 : -_LAST_SHOWN.get(found.detector, 4)]}
+    return "".join("*" if position in hidden else character for position, character in enumerate(text))
 
 
 def mask_text(text: str, detectors: Iterable[str]) -> str:

@@ -77,7 +77,7 @@ def _caught(
     """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
         for item in _governed(tool, operation, parameters, arguments, surface):
-            yield replace(item, variables=messages.sendable(item.variables)) if isinstance(item, Reply) else item
+            yield replace(item, variables=_sendable(item.variables)) if isinstance(item, Reply) else item
     except GeneratorExit:  # the SDK reads no further
         raise
     except Failure as failure:
@@ -112,6 +112,10 @@ def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}
     return Reply(outcome.text, _for_surface({**variables, **outcome.variables}, operation, surface), file=outcome.file)
+
+
+def _sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
+    return messages.sendable(variables, node.current().give_way)
 
 
 def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace, surface: Surface) -> Origin:

@@ -1,9 +1,10 @@
 """From a reply to the SDK's messages: one text, then the variables (dify-behaviour §3.3 says what becomes of each)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from faas_toolkit.core.offload import nothing
 from faas_toolkit.core.untrusted import printable
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ MAX_TEXT_CHARS = 8_000
 MAX_VARIABLE_CHARS = 1_000_000
 """A line above 5 MiB kills the plugin and hangs every open caller for 600 s (dify-daemon N8); one variable stays far below."""
 
+
+LARGE_CHARS = 50_000
+"""Written in about 1 ms."""
 
 MAX_PIECE_CHARS = 100_000
 """JSON needs up to six bytes for a character."""
@@ -32,9 +36,17 @@ def render(
         yield tool.create_blob_message(file.content, meta={"mime_type": file.media_type, "filename": file.name})
 
 
-def sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
-    """The variables as they can be written; raises TypeError or ValueError where JSON cannot say one."""
-    return variables if _all_sendable(variables) else {name: _bounded(name, value) for name, value in variables.items()}
+def sendable(variables: Mapping[str, object], give_way: Callable[[], None] = nothing) -> Mapping[str, object]:
+    """The variables as they can be written; raises TypeError or ValueError where JSON cannot say one.
+
+    Writing them holds the thread, here and once more in the SDK; where they are large, others are let in between.
+    """
+    written = json.dumps(dict(variables), ensure_ascii=False, default=str)
+    if len(written) > LARGE_CHARS:
+        give_way()
+    if _fits(written):  # the usual case, and the cheapest look
+        return variables
+    return {name: _bounded(name, value) for name, value in variables.items()}
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -52,9 +64,8 @@ def speakable(text: str) -> str:
     return text
 
 
-def _all_sendable(variables: Mapping[str, object]) -> bool:
-    """Whether every variable can go as it is, seen by writing all of them once: the usual case, and the cheapest look."""
-    written = json.dumps(dict(variables), ensure_ascii=False, default=str)
+def _fits(written: str) -> bool:
+    """Whether all variables together are small enough for one, and hold no half of a character."""
     try:
         return len(written.encode()) <= MAX_VARIABLE_CHARS
     except UnicodeEncodeError:

@@ -1,6 +1,7 @@
 """What lives as long as the plugin's process: made on the first call, shared by all workspaces."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Node:
     directory: WorkspaceDirectory
     service: Service
     handover: Handover
+    give_way: Callable[[], None]
+    """Lets other calls run before a long piece of work goes on."""
 
 
 _nodes: list[Node] = []
@@ -35,12 +38,13 @@ def current() -> Node:
     """The node of this process. Made without yielding, so two first calls cannot make two."""
     if not _nodes:
         clock = SystemClock()
+        offload = GeventOffload()
         process = Process(
             clock=clock,
-            offload=GeventOffload(),
+            offload=offload,
             environment=dict(os.environ),
             working_directory=Path.cwd(),
             hard_limit=hard_limit,
         )
-        _nodes.append(Node(WorkspaceDirectory(clock), Service(process), Handover(clock)))
+        _nodes.append(Node(WorkspaceDirectory(clock), Service(process), Handover(clock), offload.give_way))
     return _nodes[0]

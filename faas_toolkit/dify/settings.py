@@ -51,7 +51,7 @@ def _parse(given: tuple[tuple[str, str], ...]) -> RuntimeSettings:
         identity_keys=_text(credentials, "identity_keys", 100_000),
         default_role=_text(credentials, "default_role", 200) or "member",
         database_url=_text(credentials, "database_url", 2_000),
-        redis_url=_text(credentials, "redis_url", 2_000),
+        redis_url=_text(credentials, "redis_url", 8_000),
     )
 
 

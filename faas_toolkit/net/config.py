@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from faas_toolkit.core.outbound import BreakerRules, LimitLine, Measure, Target
-from faas_toolkit.core.quantity import parse_amount, parse_duration
+from faas_toolkit.core.outbound import BreakerRules, LimitLine, Measure, SaturationRules, Target
+from faas_toolkit.core.quantity import parse_amount, parse_duration, parse_money
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds, written as `5s`, `5m`, `1h`, `180d`, `800ms`, or a bare number of seconds."""
@@ -19,8 +19,16 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 Amount = Annotated[int, BeforeValidator(parse_amount)]
 """A whole number, written as `200`, `100k` or `2M`."""
 
+MoneyAmount = Annotated[int, BeforeValidator(parse_money)]
+"""Millionths of a currency's unit, written in whole units: `50`, `0.5` or `2k`."""
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""As in a price list, e.g. `CNY` (ISO 4217)."""
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110 §5.6.2, token
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "content-encoding"})
+_A_DAY = 86_400.0
+_HALF = 0.5
 _HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253}):\d{1,5}")
 
 
@@ -162,11 +170,17 @@ class Tls(Section):
 
 
 class Limit(Section):
-    """One line of a target's limits: `{requests: 60, per: 60s}`, `{tokens: 100k, per: 60s}` or `{concurrency: 8}`."""
+    """One line of a target's limits.
+
+    `{requests: 60, per: 60s}`, `{tokens: 100k, per: 60s}`, `{cost: 50, currency: CNY, per: 1d}` or `{concurrency: 8}`.
+    """
 
     requests: Amount | None = None
     tokens: Amount | None = None
+    cost: MoneyAmount | None = None
     concurrency: Amount | None = None
+    currency: Currency | None = None
+    """Of `cost`."""
     per: Duration | None = Field(default=None, gt=0)
     adapt_to: Amount | None = None
 
@@ -174,37 +188,93 @@ class Limit(Section):
     def _one_measure(self) -> Self:
         given = self._given()
         if len(given) != 1:
-            raise ValueError("name one of requests, tokens and concurrency on each line, e.g. {requests: 60, per: 60s}")
+            raise ValueError("name one of requests, tokens, cost and concurrency on each line, e.g. {requests: 60, per: 60s}")
         measure, limit = given[0]
+        if (measure == "cost") != (self.currency is not None):
+            raise ValueError("cost needs its currency, and nothing else has one, e.g. {cost: 50, currency: CNY, per: 1d}")
         if (measure == "concurrency") != (self.per is None):
             raise ValueError(
-                "requests and tokens need per, e.g. {requests: 60, per: 60s}; concurrency takes none, e.g. {concurrency: 8}"
+                "requests, tokens and cost need per, e.g. {requests: 60, per: 60s}; concurrency takes none, e.g. {concurrency: 8}"
             )
+        if self.adapt_to is not None and measure in ("cost", "concurrency"):
+            raise ValueError("adapt_to grows a limit of requests or tokens; leave it out here")
         if self.adapt_to is not None and self.adapt_to < limit:
             raise ValueError(f"adapt_to is the most the limit may grow to, so at least {limit}")
         return self
 
     def _given(self) -> list[tuple[Measure, int]]:
-        measures: tuple[Measure, ...] = ("requests", "tokens", "concurrency")
+        measures: tuple[Measure, ...] = ("requests", "tokens", "cost", "concurrency")
         return [(measure, limit) for measure in measures if (limit := getattr(self, measure)) is not None]
 
     def to_line(self) -> LimitLine:
         """The line as the gate takes it."""
         measure, limit = self._given()[0]
-        return LimitLine(of=measure, limit=limit, per=self.per or 0.0, adapt_to=self.adapt_to)
+        return LimitLine(of=measure, limit=limit, per=self.per or 0.0, adapt_to=self.adapt_to, currency=self.currency or "")
+
+
+class Saturated(Section):
+    """When a target that works is so busy that nobody else may wait for it."""
+
+    wait: Duration | None = Field(default=None, gt=0)
+    """A call waits at least this long for the target's limits."""
+    in_flight: float | None = Field(default=None, gt=0, le=1)
+    """At least this share of `concurrency` is in flight."""
+    lasting: Duration = Field(default=10.0, gt=0, le=_A_DAY, alias="for")
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.wait is None and self.in_flight is None:
+            raise ValueError("say when, with wait or in_flight or both, e.g. {wait: 2s, for: 10s} or {in_flight: 0.9, for: 10s}")
+        return self
 
 
 class Breaker(Section):
     """When a target is left alone for a while."""
 
-    window: Duration = Field(default=30.0, gt=0)
+    window: Duration = Field(default=30.0, gt=0, le=_A_DAY)
     minimum: Amount = 5
     failure_rate: float = Field(default=0.5, gt=0, le=1)
-    open_for: Duration = Field(default=15.0, gt=0)
+    open_for: Duration = Field(default=15.0, gt=0, le=_A_DAY)
+    slow: Duration | None = Field(default=None, gt=0)
+    """An answer that takes at least this long, of a stream to its first content, is a slow one. Absent: none is."""
+    slow_rate: float | None = Field(default=None, gt=0, le=1)
+    saturated: Saturated | None = None
+
+    @model_validator(mode="after")
+    def _knows_what_is_slow(self) -> Self:
+        if self.slow_rate is not None and self.slow is None:
+            raise ValueError(
+                "slow_rate is a share of slow answers; say from when an answer is slow, e.g. {slow: 5s, slow_rate: 0.5}"
+            )
+        return self
 
     def to_rules(self) -> BreakerRules:
         """The rules as the gate takes them."""
-        return BreakerRules(window=self.window, minimum=self.minimum, failure_rate=self.failure_rate, open_for=self.open_for)
+        saturated = self.saturated
+        return BreakerRules(
+            window=self.window,
+            minimum=self.minimum,
+            failure_rate=self.failure_rate,
+            open_for=self.open_for,
+            slow=self.slow,
+            slow_rate=self.slow_rate or _HALF,
+            saturation=SaturationRules(wait=saturated.wait, in_flight=saturated.in_flight, period=saturated.lasting)
+            if saturated
+            else None,
+        )
+
+
+def _breaker_fits(breaker: Breaker | None, limits: tuple[Limit, ...], timeout: float | None = None) -> None:
+    """Raises ValueError where a breaker waits for what can never be."""
+    if breaker is None:
+        return
+    if breaker.slow is not None and timeout is not None and breaker.slow >= timeout:
+        raise ValueError(f"breaker.slow is at least the timeout ({timeout:g}s), and what takes that long has failed; write less")
+    busy = breaker.saturated
+    if busy is not None and busy.in_flight is not None and not any(limit.concurrency for limit in limits):
+        raise ValueError("breaker.saturated.in_flight is a share of concurrency; add a line to limits, e.g. {concurrency: 8}")
+    if busy is not None and not limits:
+        raise ValueError("breaker.saturated.wait is the wait for limits; add a line to limits, e.g. {requests: 60, per: 60s}")
 
 
 class TargetSection(Section):
@@ -215,6 +285,11 @@ class TargetSection(Section):
     limits: tuple[Limit, ...] = ()
     breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
     """`false` switches it off."""
+
+    @model_validator(mode="after")
+    def _breaker_can_trip(self) -> Self:
+        _breaker_fits(self.breaker, self.limits, self.timeout)
+        return self
 
     def to_target(self, target_id: str, *, attempts: int = 3) -> Target:
         """The target as the outbound chain takes it; the id is shared by everyone who asks it, e.g. `function:score_customer`."""
@@ -233,6 +308,11 @@ class StoreSection(Section):
     limits: tuple[Limit, ...] = ()
     breaker: Annotated[Breaker | None, BeforeValidator(_switched_off)] = Breaker()
     """`false` switches it off."""
+
+    @model_validator(mode="after")
+    def _breaker_can_trip(self) -> Self:
+        _breaker_fits(self.breaker, self.limits)
+        return self
 
     def to_target(self, target_id: str) -> Target:
         """The target as the outbound chain takes it, e.g. `crm:main`."""

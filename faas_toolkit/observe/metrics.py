@@ -26,7 +26,9 @@ class Metrics:
         self._seconds: Counter[str] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._masked: Counter[str] = Counter()
+        self._cache_reads: Counter[tuple[str, str, str]] = Counter()
         self._audit_rows_lost = 0
+        self._without_redis: Counter[str] = Counter()
 
     def called(self, operation: str, outcome: str, seconds: float, *, cached: bool) -> None:
         """Counts an ended call; `outcome` is `ok` or the kind of the failure, `seconds` its duration."""
@@ -44,6 +46,10 @@ class Metrics:
         """Counts one attempt at a target."""
         self._attempts[operation, outcome] += 1
 
+    def cache_read(self, operation: str, tier: str, *, stale: bool) -> None:
+        """Counts one look into the cache; `tier` is the one that had the answer, or `miss`."""
+        self._cache_reads[operation, tier, "true" if stale else "false"] += 1
+
     def masked(self, detector: str, count: int) -> None:
         """Counts values that were masked."""
         self._masked[detector] += count
@@ -51,6 +57,10 @@ class Metrics:
     def audit_rows_lost(self, count: int) -> None:
         """Counts audit rows that could not be kept."""
         self._audit_rows_lost += count
+
+    def decided_without_redis(self, how: str) -> None:
+        """Counts one decision about limits while Redis was away; `how` is the catalog's `state.redis_gone`."""
+        self._without_redis[how] += 1
 
     def exposition(self) -> bytes:
         """All numbers in Prometheus' text format (version 0.0.4)."""
@@ -76,10 +86,24 @@ class Metrics:
         for attempt, count in self._attempts.items():
             attempts.add_metric(attempt, count)
         yield attempts
+        reads = CounterMetricFamily(
+            "faas_toolkit_cache_reads",
+            "Looks into the cache, by the tier that had the answer.",
+            labels=("operation", "tier", "stale"),
+        )
+        for read, count in self._cache_reads.items():
+            reads.add_metric(read, count)
+        yield reads
         masked = CounterMetricFamily("faas_toolkit_masked_values", "Values masked in answers.", labels=("detector",))
         for detector, count in self._masked.items():
             masked.add_metric((detector,), count)
         yield masked
+        without = CounterMetricFamily(
+            "faas_toolkit_decisions_without_redis", "Decisions about limits while Redis was away.", labels=("how",)
+        )
+        for how, count in self._without_redis.items():
+            without.add_metric((how,), count)
+        yield without
         yield CounterMetricFamily(
             "faas_toolkit_audit_rows_lost", "Audit rows that could not be kept.", value=self._audit_rows_lost
         )

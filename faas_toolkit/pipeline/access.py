@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, Scope
+from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, RecordRights, Scope
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
-from faas_toolkit.pipeline.identity_token import Identity, TokenVerifier
+from faas_toolkit.pipeline.config import CALLER_WORDS
+from faas_toolkit.pipeline.identity_claims import Identity
+from faas_toolkit.pipeline.identity_token import TokenVerifier
 
 _WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "partial", "token", "drop")
 _CRM_GRANTS = ("crm.read", "crm.write")
@@ -24,6 +26,8 @@ class Role:
     """Names or globs per family, as `Scope.sources`."""
     hidden: frozenset[str] = frozenset()
     """Fields of the CRM, as `entity.field`."""
+    rows: Mapping[str, Mapping[str, tuple[object, ...]]] = field(default_factory=dict)
+    """Records of the CRM, as `RecordRights.only`; a text such as `$subject` means what the caller's token says."""
     masks: Mapping[str, MaskMode] = field(default_factory=dict)
 
 
@@ -54,6 +58,7 @@ class Access:
         names = tuple(name for name in named if name in self._roles)
         scope, masks = self._rights(names)
         scope = replace(scope, groups=identity.groups, owner=identity.subject) if identity else scope
+        scope = replace(scope, records=_of_caller(scope.records, identity)) if scope.records else scope
         caller = _caller(call.origin, identity, names, masks)
         call.record.caller = caller
         if not scope.grants_operation(call.operation.grant):
@@ -119,20 +124,42 @@ def _merged(roles: Sequence[Role]) -> tuple[Scope, Mapping[str, MaskMode]]:
     """Several roles give what any of them gives.
 
     Roles add rights and never take away: a caller who is given one more role must not see less than before, or administrators
-    would have to know all combinations. So a field is hidden only if every role that opens its family hides it (a role that does
-    not open the CRM has no say in what the CRM shows), and the weakest mask holds. Who must never see a field is not given a role
-    that shows it.
+    would have to know all combinations. So a field or a record of a source is closed only if every role that opens this source
+    closes it (a role that may not use the CRM has no say in it), and the weakest mask holds. Who must never see a field is not
+    given a role that shows it.
     """
     families = {family for role in roles for family in role.sources}
-    hiding = [role.hidden for role in roles if _opens_crm(role)]
+    naming = [role for role in roles if role.sources.get("crm")]
+    hiding = [role.hidden for role in naming if _opens_crm(role)] or [role.hidden for role in naming]
     scope = Scope(
         grants=frozenset(grant for role in roles for grant in role.allow),
         sources={family: _union(role.sources.get(family, ()) for role in roles) for family in families},
         hidden=frozenset.intersection(*hiding) if hiding else frozenset(),
+        records=tuple(map(_record_rights, naming)) if any(role.rows or role.hidden for role in naming) else (),
     )
     detectors = {detector for role in roles for detector in role.masks}
     masks = {detector: _weakest(role.masks.get(detector, "partial") for role in roles) for detector in detectors}
     return scope, masks
+
+
+def _record_rights(role: Role) -> RecordRights:
+    return RecordRights(sources=role.sources["crm"], hidden=role.hidden, only=role.rows, grants=_opens_crm(role))
+
+
+def _of_caller(records: tuple[RecordRights, ...], identity: Identity | None) -> tuple[RecordRights, ...]:
+    """With what the token says in place of `$subject` and the like; nothing where it says nothing, or there is none."""
+    said: dict[object, tuple[object, ...]] = dict.fromkeys(CALLER_WORDS, ())
+    if identity is not None:
+        said |= {"$subject": (identity.subject,), "$groups": tuple(sorted(identity.groups))}
+        said |= {"$tenant": (identity.tenant,)} if identity.tenant is not None else {}
+
+    def values(written: tuple[object, ...]) -> tuple[object, ...]:
+        return tuple(dict.fromkeys(each for one in written for each in said.get(one, (one,))))
+
+    def only(right: RecordRights) -> Mapping[str, Mapping[str, tuple[object, ...]]]:
+        return {entity: {name: values(written) for name, written in fields.items()} for entity, fields in right.only.items()}
+
+    return tuple(replace(right, only=only(right)) for right in records)
 
 
 def _opens_crm(role: Role) -> bool:

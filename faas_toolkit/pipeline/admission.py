@@ -1,73 +1,119 @@
-"""The caller's own quota: how often someone may ask, however the answer comes about. A cached answer spends it too."""
+"""The caller's own quota: how often someone may ask, however the answer comes about. A cached answer spends it too.
+
+Requests and calls in flight are counted here, all quotas of a call in one decision. What is only known when a model is asked
+(tokens, cost, and everything that is counted by model) goes on with the call, and the gate decides it together with the
+limits of the model.
+"""
 
 import itertools
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.errors import Failure, Throttled
-from faas_toolkit.core.outbound import LimitLine
+from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.outbound import CallerLine, LimitLine, Measure
 from faas_toolkit.core.stream import Stream
-from faas_toolkit.pipeline.gate_refusal import describe, seconds
-from faas_toolkit.pipeline.limits import Ring, micros
+from faas_toolkit.pipeline.gate import LEASE_MARGIN
+from faas_toolkit.pipeline.gate_refusal import quota_refusal
+from faas_toolkit.pipeline.limits import micros
+from faas_toolkit.pipeline.quota_steps import Release, Share, Spend
 from faas_toolkit.state.base import Cells
 
-Dimension = Literal["user", "role", "app", "workspace"]
+Dimension = Literal["user", "role", "app", "workspace", "model"]
+
+_AT_ONCE = frozenset({"requests", "concurrency"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """In any rolling `per` seconds never more than `limit` requests of each user, role, app, or combination of them."""
+    """In any rolling `per` seconds never more than `limit` of each user, role, app, model, or combination of them."""
 
-    of: Literal["requests"] = "requests"
+    of: Measure = "requests"
     limit: int
-    per: float
+    """Of cost: in millionths of the currency."""
+    per: float = 0.0
+    """0 for concurrency."""
     by: tuple[Dimension, ...] = ("user",)
+    currency: str = ""
+
+    @property
+    def line(self) -> LimitLine:
+        """As the arithmetic takes it."""
+        return LimitLine(self.of, self.limit, self.per, currency=self.currency)
 
 
 class Admission:
-    """Refuses a caller whose quota is used up.
-
-    All quotas are spent or none: what was taken from the first ones is given back where a later one refuses.
-    """
+    """Refuses a caller whose quota is used up. All quotas are spent, or none."""
 
     def __init__(self, *, quotas: tuple[Quota, ...], cells: Cells, clock: Clock) -> None:
         tightest_last = sorted(quotas, key=lambda quota: -quota.limit)
         # Two lines over the same counter would count each call twice; only the tighter can ever refuse.
-        self._quotas = tuple({(quota.per, quota.by): quota for quota in tightest_last}.values())
+        single = {(quota.line.unit, quota.per, quota.by): quota for quota in tightest_last}.values()
+        self._quotas = sorted(single, key=lambda quota: "model" in quota.by)
         self._cells = cells
+        self._clock = clock
+        self._process = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
-        """Spends the caller's quotas and hands on; raises `Throttled` where one of them has nothing left."""
-        spent: list[tuple[str, int]] = []
-        try:
-            for quota in self._quotas:
-                for owners in _owners(quota, call):
-                    key = f"{call.workspace.id}:quota:{quota.per:g}:{'+'.join(quota.by)}:{owners!r}"
-                    spent.append((key, self._spend(key, quota, owners)))
-        except Failure as failure:
-            for key, part in spent:
-                self._cells.apply(key, GiveBack(part))
+        """Spends the caller's quotas and hands on.
+
+        Raises:
+            QuotaSpent: one of them has nothing left; nothing was taken from the others.
+        """
+        lines = {line.key: line for quota in self._quotas for line in _lines(quota, call)}
+        at_once = {key: line for key, line in lines.items() if line.line.of in _AT_ONCE and not line.by_model}
+        later = tuple(line for key, line in lines.items() if key not in at_once)
+        inner = replace(call, quotas=later) if later else call
+        if not at_once:
+            return proceed(inner)
+        name = self._spend(call, tuple(at_once.values()))
+        call.record.decide("admission", "allowed")
+        held = tuple(key for key, line in at_once.items() if line.line.of == "concurrency")
+        return self._while_held(held, name, inner, proceed) if held else proceed(inner)
+
+    def _spend(self, call: Call, lines: tuple[CallerLine, ...]) -> str:
+        name = f"{self._process}-{next(self._numbers)}"
+        lease = call.deadlines.total.remaining() + LEASE_MARGIN
+        step = Spend(name, tuple(Share(line.line) for line in lines), micros(lease))
+        refused = self._cells.apply(tuple(line.key for line in lines), step)
+        if refused is not None:
+            failure = quota_refusal(lines[refused.index], 1, refused.wait)
             call.record.decide("admission", "refused", failure.message)
+            raise failure
+        return name
+
+    def _while_held(self, keys: tuple[str, ...], name: str, call: Call, proceed: Proceed) -> Answer | Stream:
+        """Holds the places in flight until the answer is there, or its stream has ended."""
+
+        def release() -> None:
+            with suppress(Unavailable):  # the answer is worth more than the place, which comes back when the lease ends
+                self._cells.apply(keys, Release(name))
+
+        try:
+            answer = proceed(call)
+        except BaseException:
+            release()
             raise
-        if spent:
-            call.record.decide("admission", "allowed")
-        return proceed(call)
-
-    def _spend(self, key: str, quota: Quota, owners: tuple[str, ...]) -> int:
-        line = LimitLine(quota.of, quota.limit, quota.per)
-        part, wait = self._cells.apply(key, Spend(line))
-        if part is None:
-            raise _refusal(quota, line, owners, wait)
-        return part
+        if isinstance(answer, Stream):
+            answer.on_end(lambda _: release())
+        else:
+            release()
+        return answer
 
 
-def _owners(quota: Quota, call: Call) -> Iterator[tuple[str, ...]]:
-    """Whose counters the quota means for this call: one of each dimension; a caller with several roles spends from each."""
-    return itertools.product(*(_names(dimension, call) for dimension in quota.by))
+def _lines(quota: Quota, call: Call) -> Iterator[CallerLine]:
+    """The counters the quota means for this call: one of each dimension; a caller with several roles spends from each."""
+    named = tuple(dimension for dimension in quota.by if dimension != "model")
+    by_model = len(named) < len(quota.by)
+    for owners in itertools.product(*(_names(dimension, call) for dimension in named)):
+        key = f"{call.workspace.id}:quota:{quota.line.unit}:{quota.per:g}:{'+'.join(quota.by)}:{owners!r}"
+        yield CallerLine(key=key, line=quota.line, by_model=by_model, whose=_whose(quota, named, owners))
 
 
 def _names(dimension: Dimension, call: Call) -> tuple[str, ...]:
@@ -81,56 +127,14 @@ def _names(dimension: Dimension, call: Call) -> tuple[str, ...]:
             return call.caller.roles or ("",)
         case "app":
             return (call.origin.app_id or "",)
-        case "workspace":
+        case _:
             return ("",)
 
 
-def _refusal(quota: Quota, line: LimitLine, owners: tuple[str, ...], wait: float) -> Throttled:
-    whole = all(not owner for owner in owners)
-    whose = "this workspace" if whole else "each " + " and ".join(quota.by)
-    stands_in = whole and quota.by != ("workspace",)
-    why = (
-        f" It is the quota of each {' and '.join(quota.by)}, shared here because this call does not say whose it is." * stands_in
-    )
-    return Throttled(
-        f"The quota of {whose} is used up: {describe(line)}.{why}",
-        hint=f"Ask again in {seconds(wait)}, or have `limits` raised in the catalog.",
-        retry_after=wait,
-        not_executed=True,
-    )
-
-
-@dataclass(slots=True)
-class Spend:
-    """Takes one from a quota, now or not at all; replies the part it was taken from, or None and the seconds to wait."""
-
-    name: ClassVar[str] = "quota.spend"
-    line: LimitLine
-
-    def __call__(self, state: Ring | None, now: float) -> tuple[Ring, tuple[int | None, float], float]:
-        """Decides."""
-        at = micros(now)
-        if state is None:
-            state = Ring(self.line, at)
-        elif state.line != self.line:
-            state.restate(self.line)
-        due = state.earliest(1, at)
-        if due == at:
-            return state, (state.add(at, 1), 0.0), state.memory / 1_000_000
-        wait = self.line.per if due is None else (due - at) / 1_000_000
-        return state, (None, wait), state.memory / 1_000_000
-
-
-@dataclass(slots=True)
-class GiveBack:
-    """Gives one back to the part it was taken from."""
-
-    name: ClassVar[str] = "quota.give_back"
-    part: int
-
-    def __call__(self, state: Ring | None, now: float) -> tuple[Ring | None, None, float]:
-        """Gives back."""
-        if state is None:
-            return None, None, 0.0
-        state.change(self.part, -1)
-        return state, None, state.memory / 1_000_000
+def _whose(quota: Quota, named: tuple[Dimension, ...], owners: tuple[str, ...]) -> str:
+    each = f"each {' and '.join(quota.by)}"
+    if any(owners) or not named:
+        return each
+    if named == ("workspace",):
+        return "this workspace" if named == quota.by else "this workspace for each model"
+    return f"{each}, shared in this workspace because this call does not say whose it is"

@@ -64,6 +64,10 @@ class CallMetrics(Protocol):
         """Counts masked values."""
         ...
 
+    def cache_read(self, operation: str, tier: str, *, stale: bool) -> None:
+        """Counts a look into the cache."""
+        ...
+
 
 class Audit:
     """The audit policy.
@@ -182,3 +186,5 @@ class Audit:
             self._metrics.attempted(name, attempt.outcome)
         for detector, count in record.masks.items():
             self._metrics.masked(detector, count)
+        if record.tier:
+            self._metrics.cache_read(name, record.tier, stale=record.stale)

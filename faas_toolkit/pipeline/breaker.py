@@ -1,10 +1,15 @@
 """The arithmetic of a circuit breaker: pure, in whole microseconds, without a clock.
 
-Closed: everything passes, failures are counted over a rolling window. Open: nothing passes. Half-open: exactly one call at a
-time is let through as a probe; the probe's answer closes, its failure opens again, a 429 only frees its place (it says that
-the target lives, not that it works). After a recovery the share that may pass grows 10, 25, 50, 100 %, so that a target that
-just came up is not buried under what has waited for it.
+Closed: everything passes; failures and slow answers are counted over a rolling window. It opens where there were `minimum` calls
+and the share of failures among them is at least `failure_rate`, or where there were `minimum` answers and the share of slow ones
+among them is at least `slow_rate`. A 429 is counted nowhere. Open: nothing passes. Half-open: exactly one call at a time is let
+through as a probe; the probe's answer closes, its failure or a slow answer opens again, a 429 only frees its place (it says that
+the target lives, not that it works). After a recovery the share that may pass grows 10, 25, 50, 100 %, so that a target that just
+came up is not buried under what has waited for it.
 """
+
+import math
+from typing import Literal
 
 from faas_toolkit.core.outbound import BreakerRules
 from faas_toolkit.pipeline.limits import Rolling, micros
@@ -22,7 +27,20 @@ _PROBE_PAUSE = micros(1.0)
 class Breaker:
     """The breaker of one target. All times are microseconds."""
 
-    __slots__ = ("_answered", "_credit", "_failed", "_probe", "_probe_until", "_ramp_from", "open_until", "rules", "turn")
+    __slots__ = (
+        "_answered",
+        "_credit",
+        "_failed",
+        "_probe",
+        "_probe_until",
+        "_ramp_from",
+        "_slow",
+        "_slow_from",
+        "open_until",
+        "rules",
+        "turn",
+        "why",
+    )
 
     def __init__(self, rules: BreakerRules) -> None:
         self.rules = rules
@@ -30,6 +48,9 @@ class Breaker:
         """Grows with each opening; a call that was let through before one says nothing about what came after."""
         self.open_until: int | None = None
         """None: closed. In the past: half-open."""
+        self.why: Literal["failed", "slow"] = "failed"
+        """What it opened for, last."""
+        self._slow_from = math.inf if rules.slow is None else micros(rules.slow)
         self._probe: str | None = None
         self._probe_until = 0
         self._ramp_from: int | None = None
@@ -44,7 +65,10 @@ class Breaker:
         return max(self._failed.memory, _PROBE_PATIENCE * micros(self.rules.open_for))
 
     def ask(self, now: int) -> int:
-        """0: a call may pass; else the microseconds after which asking again makes sense."""
+        """0: a call may pass; else the microseconds after which asking again makes sense.
+
+        While the share that may pass grows, each asking counts, so a step asks once for each call, after its caller's quotas.
+        """
         if self.open_until is not None:
             if now < self.open_until:
                 return self.open_until - now
@@ -62,7 +86,14 @@ class Breaker:
         """Whether a call that has waited since it passed may still start: nothing has opened in between."""
         return turn == self.turn and (self.open_until is None or call == self._probe)
 
-    def settle(self, call: str, turn: int, answered: bool | None, now: int) -> None:  # noqa: FBT001 - a verdict of three values
+    def settle(
+        self,
+        call: str,
+        turn: int,
+        answered: bool | None,  # noqa: FBT001 - a verdict of three values
+        now: int,
+        took: int = 0,
+    ) -> None:
         """Learns how a call ended.
 
         Args:
@@ -70,38 +101,48 @@ class Breaker:
             turn: `turn` when it passed.
             answered: True: the target answered; False: it failed; None: says nothing (a 429, a call that was never sent).
             now: microseconds.
+            took: microseconds to the answer, of a stream to its first content.
         """
         if turn != self.turn:
             return
+        slow = bool(answered) and took >= self._slow_from
         if self.open_until is not None:
-            self._settle_probe(call, answered, now)
-        elif answered is not None:
-            self._count(answered, now)
+            self._settle_probe(call, answered, slow, now)
+        elif answered:
+            self._count_answer(slow, now)
+        elif answered is False:
+            self._count_failure(now)
 
-    def _settle_probe(self, call: str, answered: bool | None, now: int) -> None:  # noqa: FBT001 - see settle
+    def _settle_probe(self, call: str, answered: bool | None, slow: bool, now: int) -> None:  # noqa: FBT001 - see settle
         if call != self._probe:
             return
         self._probe = None
-        if answered is False:
-            self._open(now)
+        if slow or answered is False:
+            self._open("slow" if slow else "failed", now)
         elif answered:
             self.open_until = None
             self._forget_counts()
             self._ramp_from = now
             self._credit = 100 - RAMP[0]  # a lone caller after the probe is not turned away
 
-    def _count(self, answered: bool, now: int) -> None:  # noqa: FBT001 - see settle
-        self._answered.advance(now)
-        self._failed.advance(now)
-        if answered:
-            self._answered.add(now, 1)
+    def _count_answer(self, slow: bool, now: int) -> None:  # noqa: FBT001 - see settle
+        self._answered.add(now, 1)
+        if not slow:
             return
+        self._slow.add(now, 1)
+        total = self._answered.used
+        if total >= self.rules.minimum and self._slow.used >= self.rules.slow_rate * total:
+            self._open("slow", now)
+
+    def _count_failure(self, now: int) -> None:
+        self._answered.advance(now)
         self._failed.add(now, 1)
         total = self._answered.used + self._failed.used
         if total >= self.rules.minimum and self._failed.used >= self.rules.failure_rate * total:
-            self._open(now)
+            self._open("failed", now)
 
-    def _open(self, now: int) -> None:
+    def _open(self, why: Literal["failed", "slow"], now: int) -> None:
+        self.why = why
         self.turn += 1
         self.open_until = now + micros(self.rules.open_for)
         self._probe = self._ramp_from = None
@@ -123,3 +164,4 @@ class Breaker:
     def _forget_counts(self) -> None:
         self._answered = Rolling(micros(self.rules.window), _WINDOW_PARTS)
         self._failed = Rolling(micros(self.rules.window), _WINDOW_PARTS)
+        self._slow = Rolling(micros(self.rules.window), _WINDOW_PARTS)

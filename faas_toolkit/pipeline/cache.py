@@ -1,24 +1,26 @@
 """What need not be asked again, and what must not be done twice.
 
-Reads are kept under everything that changes their answer; equal reads at once become one. Effects with an idempotency key run
-once: a repetition is given what the first one came to (`pipeline/replay.py`).
+Reads are kept under everything that changes their answer; equal reads at once become one, over all processes that share a Redis.
+Effects with an idempotency key run once: a repetition is given what the first one came to (`pipeline/replay.py`).
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
-from faas_toolkit.core.call import Answer, Call
+from cachetools import LRUCache
+
+from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.canonical import digest
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Cancelled, Failure
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.stream import Stream
-from faas_toolkit.pipeline.cached_answer import decode_answer, encode_answer
+from faas_toolkit.pipeline.cached_read import AnswerStore, CachedRead, Found, Lifetimes
 from faas_toolkit.pipeline.flights import Flight, Flights
+from faas_toolkit.pipeline.refresh import Refreshes
 from faas_toolkit.pipeline.replay import OutcomeStore, Replay
-from faas_toolkit.state.cache.port import CacheStore, Kept
 
-LONGEST_SECONDS = 86_400.0
-"""How long an answer is kept that only a change counter outdates."""
+_COUNTED_WORKSPACES = 256
 
 
 class Cache:
@@ -29,24 +31,31 @@ class Cache:
         memory: the same for answers of local sources: the nearest tier of `store` alone.
         outcomes: keeps what effects came to.
         traits: how a call behaves; decides whether it is kept.
-        catalog_hash: of the catalog in force; another catalog, another answer.
+        catalog_hash: of the catalog in force, and what else makes all answers others, such as the toolkit's version.
+        lifetimes: how long what is kept.
+        refreshes: asks anew for answers past their time.
     """
 
     def __init__(
         self,
         *,
-        store: CacheStore,
-        memory: CacheStore,
+        store: AnswerStore,
+        memory: AnswerStore,
         outcomes: OutcomeStore,
         traits: Callable[[Call], Traits],
         catalog_hash: str,
+        lifetimes: Lifetimes,
+        refreshes: Refreshes,
     ) -> None:
         self._store = store
         self._memory = memory
         self._replay = Replay(outcomes)
         self._traits = traits
         self._catalog_hash = catalog_hash
+        self._lifetimes = lifetimes
+        self._refreshes = refreshes
         self._flights = Flights()
+        self._reads: LRUCache[str, Counter[str]] = LRUCache(_COUNTED_WORKSPACES)
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
         """The kept answer, or the one from further in, which is then kept; streams and partial answers never are."""
@@ -56,60 +65,84 @@ class Cache:
         if not traits.cacheable:
             call.record.decide("cache", "off")
             return proceed(call)
-        return self._read(call, traits, proceed)
+        return self._read(
+            CachedRead(
+                call=call,
+                name=self._name(call, traits),
+                traits=traits,
+                store=self._memory if traits.local else self._store,
+                lifetimes=self._lifetimes,
+                proceed=proceed,
+            )
+        )
 
-    def _read(self, call: Call, traits: Traits, proceed: Proceed) -> Answer | Stream:
-        name = self._name(call, traits)
-        key = (call.workspace.id, name)
+    def reads(self, workspace: Workspace) -> Mapping[str, int]:
+        """How often each tier of this process answered this workspace, and how often none did: `miss`."""
+        return self._reads.get(workspace.id, {})
+
+    def _read(self, read: CachedRead) -> Answer | Stream:
+        call = read.call
+        key = (call.workspace.id, read.name)
         while True:
             flight, leads = self._flights.join(key)
             if leads:
                 try:
-                    return self._lead(call, name, flight, traits, proceed)
+                    return self._lead(read, flight)
                 finally:
                     self._flights.land(key)
             flight.wait(call.deadlines.first_content)
             if flight.answer is not None:
-                return _hit(call, flight.answer, "shared")
+                return self._hit(call, Found(outcome=flight.answer, tier="shared", stale=flight.stale))
             if flight.failure is not None:
                 call.record.decide("cache", "miss", "shared failure")
                 flight.raise_copy(flight.failure)
 
-    def _lead(self, call: Call, name: str, flight: Flight, traits: Traits, proceed: Proceed) -> Answer | Stream:
-        kept = self._store_for(traits).get(call.workspace, name)
-        flight.answer = decode_answer(kept.value) if kept else None
-        if flight.answer is not None:
-            return _hit(call, flight.answer)
-        call.record.decide("cache", "miss")
+    def _lead(self, read: CachedRead, flight: Flight) -> Answer | Stream:
+        found, token = read.look(), ""
+        if found is None:
+            token, found = read.wait_for_lead()
         try:
-            answer = proceed(call)
+            if found is not None:
+                return self._land_hit(read, flight, found)
+            self._count(read.call, "miss")
+            read.call.record.tier = "miss"
+            read.call.record.decide("cache", "miss")
+            answer = read.ask(token)
         except Failure as failure:
-            if not _leaders_own(call, failure):
+            if not _leaders_own(read.call, failure):
                 flight.failure = failure
             raise
         if isinstance(answer, Answer):
             flight.answer = answer
-            self._keep(call, name, answer, traits)
         return answer
 
-    def _keep(self, call: Call, name: str, answer: Answer, traits: Traits) -> None:
-        value = None if answer.partial else encode_answer(answer)
-        if value is not None:
-            seconds = LONGEST_SECONDS if traits.fresh_for is None else traits.fresh_for
-            self._store_for(traits).put(call.workspace, name, Kept(value, seconds))
+    def _land_hit(self, read: CachedRead, flight: Flight, found: Found) -> Answer:
+        if isinstance(found.outcome, Answer):
+            flight.answer, flight.stale = found.outcome, found.stale
+        if found.stale:
+            self._refreshes.begin(read)
+        return self._hit(read.call, found)
 
-    def _store_for(self, traits: Traits) -> CacheStore:
-        return self._memory if traits.local else self._store
+    def _hit(self, call: Call, found: Found) -> Answer:
+        """Gives the answer, or raises the failure that says that there is none."""
+        self._count(call, found.tier)
+        record = call.record
+        record.cached, record.tier, record.stale = True, found.tier, found.stale
+        if not isinstance(found.outcome, Answer):
+            record.decide("cache", "hit", f"{found.tier}, {found.outcome.kind}")
+            raise found.outcome
+        record.decide("cache", "hit", f"{found.tier}, stale" if found.stale else found.tier)
+        return found.outcome
+
+    def _count(self, call: Call, tier: str) -> None:
+        counts = self._reads.get(call.workspace.id)
+        if counts is None:
+            counts = self._reads[call.workspace.id] = Counter()
+        counts[tier] += 1
 
     def _name(self, call: Call, traits: Traits) -> str:
         """Everything that changes the answer; the workspace is the store's own part of the key."""
         return digest([call.operation.name, self._catalog_hash, traits.version, call.scope.fingerprint(), dict(call.arguments)])
-
-
-def _hit(call: Call, answer: Answer, note: str = "") -> Answer:
-    call.record.cached = True
-    call.record.decide("cache", "hit", note)
-    return answer
 
 
 def _leaders_own(call: Call, failure: Failure) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faas_toolkit.core.call import Answer
-from faas_toolkit.core.errors import Failure, every_kind
+from faas_toolkit.core.errors import Failure, NotFound, every_kind
 
 
 def answer_as_dict(answer: Answer) -> dict[str, object]:
@@ -32,20 +32,31 @@ def answer_from_dict(kept: Mapping[str, Any]) -> Answer:
     )
 
 
-def encode_answer(answer: Answer) -> bytes | None:
-    """The answer as JSON; None where it holds something that JSON cannot say."""
+def encode_outcome(outcome: Answer | NotFound, fresh_until: float | None) -> bytes | None:
+    """What a question came to, as JSON; None where it holds something that JSON cannot say.
+
+    Args:
+        outcome: an answer, or that there is nothing of the kind.
+        fresh_until: epoch seconds after which it is stale; None: it is fresh as long as it is kept.
+    """
+    said = {"failure": outcome.as_dict()} if isinstance(outcome, NotFound) else {"answer": answer_as_dict(outcome)}
     try:
-        return json.dumps(answer_as_dict(answer), allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps({"fresh_until": fresh_until, **said}, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError):
         return None
 
 
-def decode_answer(value: bytes) -> Answer | None:
-    """The answer again; None where the bytes are not one, e.g. those of another version."""
+def decode_outcome(value: bytes) -> tuple[Answer | NotFound | None, float | None]:
+    """Both again; None where the bytes are no such thing, e.g. those of another version."""
     try:
-        return answer_from_dict(json.loads(value))
-    except (KeyError, TypeError, ValueError):
-        return None
+        kept = json.loads(value)
+        fresh_until = None if kept["fresh_until"] is None else float(kept["fresh_until"])
+        if "answer" in kept:
+            return answer_from_dict(kept["answer"]), fresh_until
+        failure = failure_from_dict(kept["failure"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None, None
+    return (failure, fresh_until) if isinstance(failure, NotFound) else (None, None)
 
 
 def failure_from_dict(kept: Mapping[str, Any]) -> Failure:

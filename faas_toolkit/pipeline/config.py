@@ -1,15 +1,15 @@
 """The policies' part of the catalog: roles, the caller's own quota, functions around operations, and review."""
 
 import fnmatch
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from faas_toolkit.core.detectors import DETECTORS
-from faas_toolkit.core.untrusted import nearest
-from faas_toolkit.net.config import Amount, Duration, Section
+from faas_toolkit.core.detectors.table import DETECTORS
+from faas_toolkit.core.quantity import parse_amount, parse_money
+from faas_toolkit.core.untrusted import nearest, printable
+from faas_toolkit.net.config import Currency, Duration, Section
 from faas_toolkit.pipeline.refusals import compile_pattern
 
 GRANTS = (
@@ -24,23 +24,16 @@ GRANTS = (
 )
 """Every grant that a role can hold; those of families that come later are taken and grant nothing yet."""
 
-LATER_DETECTORS = ("cn_id", "bank_card")
 _ENTITIES = ("person", "company", "deal", "ticket", "activity")
 _MAX_LIST = 200
 
 
 def _known_detector(name: object) -> object:
-    if name in LATER_DETECTORS:
-        raise ValueError(f"the detector {name} is not served by this version yet; it serves {', '.join(DETECTORS)}")
     if not isinstance(name, str) or name not in DETECTORS:
-        raise ValueError(f"there is no such detector; this version serves {', '.join(DETECTORS)}")
+        close = nearest(str(name), DETECTORS)
+        meant = f"did you mean {close}? " if close else ""
+        raise ValueError(f"there is no such detector; {meant}The detectors are {', '.join(DETECTORS)}")
     return name
-
-
-def _known_mask(mode: object) -> object:
-    if mode == "token":
-        raise ValueError("token is not served by this version yet; write keep, partial or drop")
-    return mode
 
 
 def _known_grant(grant: str) -> str:
@@ -58,10 +51,35 @@ def _entity_field(name: str) -> str:
     return name
 
 
+CALLER_WORDS = ("$subject", "$tenant", "$groups")
+"""What stands in `rows` for something that the caller's identity token says."""
+
+_MAX_CHOICES = 100
+
+
+def _known_entity(name: str) -> str:
+    if name not in _ENTITIES:
+        close = nearest(name, _ENTITIES)
+        raise ValueError(f"there is no such entity; {f'did you mean {close}? ' if close else ''}They are {', '.join(_ENTITIES)}")
+    return name
+
+
+def _row_values(written: object) -> tuple[object, ...]:
+    values = tuple(written) if isinstance(written, (list, tuple)) else (written,)
+    if not 1 <= len(values) <= _MAX_CHOICES or not all(isinstance(value, (str, int, float)) for value in values):
+        raise ValueError(f"write one value or a list of 1 to {_MAX_CHOICES}: texts, numbers, true, false, or {CALLER_WORDS[0]}")
+    for value in values:
+        if isinstance(value, str) and value.startswith("$") and value not in CALLER_WORDS:
+            raise ValueError(f"{printable(value)} means nothing here; the caller's words are {', '.join(CALLER_WORDS)}")
+    return values
+
+
 type Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+type Entity = Annotated[str, AfterValidator(_known_entity)]
+type RowValues = Annotated[tuple[bool | int | float | str, ...], BeforeValidator(_row_values)]
 type Names = Annotated[tuple[Pattern, ...], Field(max_length=_MAX_LIST)]
 type Detector = Annotated[str, BeforeValidator(_known_detector)]
-type ShownAs = Annotated[Literal["keep", "partial", "drop"], BeforeValidator(_known_mask)]
+type ShownAs = Literal["keep", "partial", "token", "drop"]
 
 
 class CrmRights(Section):
@@ -71,6 +89,8 @@ class CrmRights(Section):
     """Names or globs; absent: none, or all where the role is allowed `*`."""
     hide: Annotated[tuple[Annotated[Pattern, AfterValidator(_entity_field)], ...], Field(max_length=_MAX_LIST)] = ()
     """Fields this role never sees, as `entity.field`."""
+    rows: dict[Entity, Annotated[dict[Pattern, RowValues], Field(min_length=1, max_length=20)]] = Field(default_factory=dict)
+    """Records this role sees, by entity: each field named must hold the value, or one of the values. Other entities: all."""
 
 
 class RoleConfig(Section):
@@ -101,20 +121,8 @@ class RoleConfig(Section):
         return {**families, "models": ("*",) if self.models is None else self.models}
 
 
-def _counted(measure: object) -> object:
-    if measure in ("tokens", "cost"):
-        raise ValueError(f"{measure} are not counted by this version yet; write requests")
-    return measure
-
-
-def _by_what(key: object) -> object:
-    if key == "model":
-        raise ValueError("quotas by model are not served by this version yet; write user, role, app or workspace")
-    return key
-
-
-def _window(seconds: float) -> float:
-    if not 1 <= seconds <= 31 * 86400:
+def _window(seconds: float | None) -> float | None:
+    if seconds is not None and not 1 <= seconds <= 31 * 86400:
         raise ValueError("a quota's period lies between 1s and 31d, e.g. 60s")
     return seconds
 
@@ -122,15 +130,32 @@ def _window(seconds: float) -> float:
 class QuotaConfig(Section):
     """One line of a caller's own quota: in any rolling `per` never more than `limit` of `of`."""
 
-    of: Annotated[Literal["requests"], BeforeValidator(_counted)] = "requests"
-    limit: Amount
-    per: Annotated[Duration, AfterValidator(_window)]
+    of: Literal["requests", "tokens", "cost", "concurrency"] = "requests"
+    limit: int
+    """Of cost: in millionths of the currency; written in whole units."""
+    currency: Currency | None = None
+    """Of cost."""
+    per: Annotated[Duration | None, AfterValidator(_window)] = None
     """Seconds."""
-    by: Annotated[
-        tuple[Annotated[Literal["user", "role", "app", "workspace"], BeforeValidator(_by_what)], ...],
-        Field(min_length=1, max_length=4),
-    ] = ("user",)
-    """Whose quota it is; several together count each combination on its own."""
+    by: Annotated[tuple[Literal["user", "role", "app", "workspace", "model"], ...], Field(min_length=1, max_length=5)] = ("user",)
+    """Whose quota it is; several together count each combination on its own. `model` is the deployment that is asked."""
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _in_its_unit(cls, value: object, info: ValidationInfo) -> int:
+        return parse_money(value) if info.data.get("of") == "cost" else parse_amount(value)
+
+    @model_validator(mode="after")
+    def _has_what_its_measure_needs(self) -> Self:
+        if self.of == "concurrency" and self.per is not None:
+            raise ValueError("concurrency counts the calls in flight, without per; leave it out: {of: concurrency, limit: 3}")
+        if self.of != "concurrency" and self.per is None:
+            raise ValueError(f"a quota of {self.of} needs per; write e.g. {{of: requests, limit: 200, per: 60s}}")
+        if (self.of == "cost") != (self.currency is not None):
+            raise ValueError(
+                "a quota of cost needs its currency, and no other has one, e.g. {of: cost, limit: 50, currency: CNY, per: 1d}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:
@@ -159,10 +184,32 @@ def _linear_pattern(pattern: str) -> str:
     return pattern
 
 
-def _word_list(words: object) -> object:
+_MAX_WORD_CHARS = 200
+
+
+def _word_lines(words: object) -> object:
+    """One word or phrase on each line. A list may have a hundred thousand, so it stays one text until it is used."""
     if isinstance(words, str):
-        return tuple(word.strip() for word in re.split(r"[,\n]", words) if word.strip())
+        words = words.replace(",", "\n")
+    elif isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
+        words = "\n".join(" ".join(word.split()) for word in words)
+    else:
+        raise ValueError('words are a list of texts, or one text with commas or line breaks between them, e.g. ["project-x"]')
+    if not words.strip():
+        raise ValueError('this list is empty; write at least one word, e.g. ["project-x"]')
+    if _has_long_line(words):
+        raise ValueError(f"a word or phrase has at most {_MAX_WORD_CHARS} characters; commas or line breaks part them")
     return words
+
+
+def _has_long_line(text: str) -> bool:
+    start = 0
+    while len(text) - start > _MAX_WORD_CHARS:  # from one line's end to the last that is near enough: a list has many lines
+        end = text.rfind("\n", start, start + _MAX_WORD_CHARS + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 class RefuseRule(Section):
@@ -170,15 +217,8 @@ class RefuseRule(Section):
 
     pattern: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_linear_pattern)] | None = None
     """RE2 syntax, searched anywhere in the text."""
-    words: (
-        Annotated[
-            tuple[Annotated[str, Field(min_length=1, max_length=200)], ...],
-            BeforeValidator(_word_list),
-            Field(min_length=1, max_length=10_000),
-        ]
-        | None
-    ) = None
-    """A list, or one text with commas or line breaks between the words."""
+    words: Annotated[str, BeforeValidator(_word_lines)] | None = None
+    """A list, or one text with commas or line breaks between the words, of any length; kept as one text, a word on each line."""
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -193,3 +233,5 @@ class ReviewConfig(Section):
     refuse: Annotated[tuple[RefuseRule, ...], Field(max_length=_MAX_LIST)] = ()
     detect: Annotated[tuple[Detector, ...], Field(max_length=20)] = ()
     """Detectors of personal data; what each role is shown of them is in its `mask`."""
+    mark_instructions: bool = True
+    """Whether texts that others wrote are marked where they look like instructions to a model."""

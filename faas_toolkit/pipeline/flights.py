@@ -16,6 +16,8 @@ class Flight:
     """One question on its way."""
 
     answer: Answer | None = None
+    stale: bool = False
+    """Whether the answer is past its time."""
     failure: Failure | None = None
     """Neither of both, once it has landed: each follower has to see for itself."""
     _landed: threading.Event | None = None

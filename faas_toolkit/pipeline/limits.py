@@ -18,13 +18,21 @@ from faas_toolkit.core.outbound import LimitLine, Measure
 
 PARTS = 64
 
-type Usage = Mapping[str, int] | Mapping[Measure, int]
-"""What was really used, by measure; other names in it are ignored."""
+type Usage = Mapping[str, int]
+"""What was really used, by `LimitLine.unit`; other names in it are ignored."""
+
+MOST_USED = 10**12
+"""Of one call on one line: what a server says beyond that is nonsense, and sums must stay whole numbers in a double (< 2^53)."""
 
 
 def micros(seconds: float) -> int:
     """Whole microseconds."""
     return int(seconds * 1_000_000 + 0.5)
+
+
+def weight_on(line: LimitLine, cost: Mapping[str, int]) -> int:
+    """What a call weighs on a line: what it says, else 0 on a line of cost and 1 on any other."""
+    return cost.get(line.unit, 0 if line.of == "cost" else 1)
 
 
 class Rolling:
@@ -78,11 +86,14 @@ class Rolling:
 class Ring(Rolling):
     """One line of a limit that has a period."""
 
-    __slots__ = ("limit", "line", "quiet_since")
+    __slots__ = ("limit", "line", "quiet_since", "unit", "unsaid")
 
     def __init__(self, line: LimitLine, now: int) -> None:
         super().__init__(micros(line.per))
         self.line = line
+        self.unit = line.unit
+        self.unsaid = weight_on(line, {})
+        """The weight of a call that says none."""
         self.limit = line.limit
         """The stated limit, or what it has grown to."""
         self.quiet_since = now
@@ -164,7 +175,7 @@ class Place:
 class Limits:
     """All lines of one target, decided together: all or none."""
 
-    __slots__ = ("_first_expiry", "in_flight", "lines", "memory", "pending", "rings")
+    __slots__ = ("_first_expiry", "in_flight", "lines", "memory", "pending", "rings", "until")
 
     def __init__(self, lines: tuple[LimitLine, ...], now: int) -> None:
         self.lines: tuple[LimitLine, ...] = ()
@@ -173,57 +184,91 @@ class Limits:
         """The tightest line of `concurrency`."""
         self.memory = 0
         """Microseconds for which the longest line remembers what was booked."""
+        self.until = 0
+        """Until when anything here means something."""
         self.pending: dict[str, Reservation] = {}
         self._first_expiry: float = math.inf  # never later than the first expiry in `pending`
         self.restate(lines, now)
 
     def restate(self, lines: tuple[LimitLine, ...], now: int) -> None:
         """Takes over the lines of a changed catalog; a line of the same measure and period keeps what it has counted."""
-        kept = {(ring.line.of, ring.line.per): ring for ring in self.rings}
+        kept = {(ring.unit, ring.line.per): ring for ring in self.rings}
         rings = []
         for line in lines:
             if line.of == "concurrency":
                 continue
-            ring = kept.pop((line.of, line.per), None) or Ring(line, now)
+            ring = kept.pop((line.unit, line.per), None) or Ring(line, now)
             ring.restate(line)
             rings.append(ring)
+        for held in self.pending.values() if kept else ():  # a line that is gone is forgotten by those who booked on it
+            held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
         caps = [line for line in lines if line.of == "concurrency"]
         self.in_flight = min(caps, key=lambda line: line.limit) if caps else None
 
-    def reserve(
-        self, reservation: str, cost: Mapping[Measure, int], *, now: int, earliest: int, latest: int, lease: int
-    ) -> Place:
-        """Books one call on all lines, at the first moment that suits them all.
+    def reserve(self, reservation: str, cost: Mapping[str, int], *, now: int, earliest: int, latest: int, lease: int) -> Place:
+        """Books one call on all lines, at the first moment that suits them all: `find` and `book` in one.
 
         Args:
             reservation: names it for `settle`.
-            cost: the weight on each measure; 1 where nothing is said.
+            cost: as in `find`.
             now: microseconds, like all times here.
             earliest: not before this.
             latest: rather not at all than after this.
-            lease: how long after its start the holder counts as alive.
+            lease: as in `book`.
+        """
+        place = self.find(cost, now=now, earliest=earliest, latest=latest)
+        if place.outcome == "reserved":
+            self.book(reservation, cost, place.start, lease)
+        return place
+
+    def find(self, cost: Mapping[str, int], *, now: int, earliest: int, latest: int) -> Place:
+        """The first moment that suits all lines; takes nothing, so that several cells can be asked before one is changed.
+
+        In this order: `full` where as many are in flight as a line of concurrency allows; `never` where a weight is above its
+        limit; `too_late` where the moment lies after `latest`; else `reserved`, which `book` has to follow.
+
+        Args:
+            cost: the weight of the call by `LimitLine.unit`; where nothing is said 0 on a line of cost and 1 on any other.
+            now: microseconds, like all times here.
+            earliest: not before this.
+            latest: rather not at all than after this.
         """
         self._forget_expired(now)
         if self.in_flight is not None and len(self.pending) >= self.in_flight.limit:
             return Place("full", int(self._first_expiry), self.in_flight)
         start, deciding = earliest, None
         for ring in self.rings:
-            due = ring.earliest(cost.get(ring.line.of, 1), now)
+            due = ring.earliest(cost.get(ring.unit, ring.unsaid), now)
             if due is None:
                 return Place("never", now, ring.line)
             if due > start:
                 start, deciding = due, ring.line
-        if start > latest:
-            return Place("too_late", start, deciding)
+        return Place("too_late" if start > latest else "reserved", start, deciding)
+
+    def book(self, reservation: str, cost: Mapping[str, int], start: int, lease: int) -> None:
+        """Takes what `find` has found.
+
+        Args:
+            reservation: names it for `settle`.
+            cost: the same as in `find`.
+            start: when the call starts.
+            lease: how long after its start the holder counts as alive; 0: it is never settled, and not in flight.
+        """
         bookings = []
         for ring in self.rings:
-            weight = cost.get(ring.line.of, 1)
+            weight = cost.get(ring.unit, ring.unsaid)
             bookings.append((ring, ring.add(start, weight), weight))
-        self.pending[reservation] = Reservation(start, start + lease, bookings)
-        self._first_expiry = min(self._first_expiry, start + lease)
-        return Place("reserved", start, deciding)
+        self.until = max(self.until, start + max(lease, self.memory))
+        if lease:
+            self.pending[reservation] = Reservation(start, start + lease, bookings)
+            self._first_expiry = min(self._first_expiry, start + lease)
+
+    def lifetime(self, now: int) -> int:
+        """Microseconds for which this must be kept."""
+        self.until = max(self.until, now + self.memory)
+        return self.until - now
 
     def due(self, reservation: str, now: int) -> int | None:
         """When a booked call may start; None where it woke so late that its place is gone (then `settle` and reserve anew)."""
@@ -244,7 +289,7 @@ class Limits:
 
         Args:
             reservation: as in `reserve`.
-            usage: what was really used; a measure that is missing stays as it was reserved.
+            usage: what was really used; what is missing stays as it was reserved.
             give_back: measures of which nothing was used.
 
         Returns:
@@ -254,10 +299,9 @@ class Limits:
         if held is None:
             return None
         for ring, part, weight in held.bookings:
-            measure = ring.line.of
-            used = 0 if measure in give_back else usage.get(measure, weight)
+            used = 0 if ring.line.of in give_back else usage.get(ring.unit, weight)
             if used != weight:
-                ring.change(part, used - weight)
+                ring.change(part, min(max(0, used), MOST_USED) - weight)
         return held
 
     def refused(self, now: int) -> None:

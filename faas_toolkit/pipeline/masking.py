@@ -3,19 +3,29 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from faas_toolkit.core.call import Answer, Call, MaskMode, Record
-from faas_toolkit.core.detectors import holds_number
+from faas_toolkit.core.detectors.credential import MAX_CHARS as LONGEST_TOKEN
+from faas_toolkit.core.detectors.table import holds_number
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.core.redaction import Found, SecretRedactor, find_personal_data, mask_partially, renamed
 from faas_toolkit.core.stream import End, Stream
+from faas_toolkit.pipeline.tokens import Tokens
 
 HELD_BACK_CHARS = 320
 """How much of a stream waits for what follows: the longest e-mail address (RFC 5321 §4.5.3.1: 64 and 255 characters)."""
 _CONTEXT_CHARS = 80
 """How much of what has gone out still tells whether what follows is part of an id."""
+_OF_TOKENS = "".join(map(chr, range(0x21, 0x7F)))
+"""What tokens and addresses are written with: in a stream none is torn, though one may be longer than what is held back."""
+_LOOKED_AT_AGAIN = 16
+"""A stream is looked through again when it has grown by a 16th of what waits, so that the time does not grow with its square."""
+_TELLING = 4
+"""So many characters of an opened value tell something of it."""
+_CUTS = ("…", " …", "...", " ...")
 _MAX_DEPTH = 100
 _KNOWN_NAMES = 1_000
 _VISIT = 16
@@ -27,15 +37,24 @@ _LONGEST_NUMBER = 10**19
 
 
 def masker_of(
-    call: Call, detect: Iterable[str], give_way: Callable[[], None] = nothing, redact: SecretRedactor | None = None
+    call: Call,
+    detect: Iterable[str],
+    give_way: Callable[[], None] = nothing,
+    redact: SecretRedactor | None = None,
+    opened: Mapping[str, str] | None = None,
 ) -> "Masker":
-    """Masks what the detectors find as the call's caller is shown it: `keep`, `drop`, anything else in part."""
+    """Masks what the detectors find as the call's caller is shown it: `keep`, `drop`, `token`, anything else in part.
+
+    `opened` are the values behind the tokens that the caller sent, each with its detector (`pipeline/tokens.py`): they are hidden
+    wherever they stand, also where no detector would find them.
+    """
     modes = {name: mode for name in detect if (mode := call.caller.masks.get(name, "partial")) != "keep"}
-    return Masker(modes, call.record, give_way, redact)
+    values = {value: name for value, name in (opened or {}).items() if name in modes}
+    return Masker(modes, call.record, give_way, redact, tokens=Tokens(call.workspace), opened=values)
 
 
 class Masker:
-    """Masks findings by the caller's modes (`partial` or `drop`), and counts them in the call's record.
+    """Masks findings by the caller's modes (`partial`, `token` or `drop`), and counts them in the call's record.
 
     A large answer is masked in portions, between which other calls run. From answers, streams and failures secrets are taken out
     first: one in which an address or a number stands would be masked in part, and its rest not be found any more.
@@ -47,11 +66,16 @@ class Masker:
         record: Record,
         give_way: Callable[[], None] = nothing,
         redact: SecretRedactor | None = None,
+        *,
+        tokens: Tokens | None = None,
+        opened: Mapping[str, str] | None = None,
     ) -> None:
         self._modes = modes
         self._record = record
         self._give_way = give_way
         self._redact = redact or SecretRedactor(())
+        self._tokens = tokens
+        self._opened = opened or {}
         self._pace = Pace(give_way)
         self._clean_names: set[str] = set()
         self.count = 0
@@ -91,9 +115,11 @@ class Masker:
         return shown
 
     def _number(self, number: float, key: str) -> float | str:
-        if not any(holds_number(name, key) for name in self._modes) or not 0 < number < _LONGEST_NUMBER or number != int(number):
+        if not 0 < number < _LONGEST_NUMBER or number != int(number):
             return number
         written = str(int(number))
+        if written not in self._opened and not any(holds_number(name, key) for name in self._modes):
+            return number
         shown = self.text(written, key)
         return number if shown == written else shown
 
@@ -101,8 +127,7 @@ class Masker:
         """The text with every finding masked; `key` is the name of the field that holds it."""
         if len(text) > Pace.PORTION:
             return "".join(self._chunks(_portions((text, End())), []))
-        self._pace(len(text))
-        found = find_personal_data(text, self._modes, key)
+        found = self._found(text, key)
         return self._masked(text, found, 0, len(text)) if found else text
 
     def failure[F: Failure](self, failure: F) -> F:
@@ -124,6 +149,7 @@ class Masker:
         return replace(
             answer,
             variables=self.value(self._redact.value(answer.variables)),
+            source=self.text(self._redact(answer.source)),
             added=self.value(self._redact.value(answer.added)),
             notices=tuple(self.text(self._redact(notice)) for notice in answer.notices),
         )
@@ -143,25 +169,32 @@ class Masker:
 
     def _chunks(self, items: Iterable[str | End], ended: list[Answer]) -> Iterator[str]:
         text, done = "", 0  # what stands before `done` has gone out
+        enough = HELD_BACK_CHARS
         for item in items:
             if isinstance(item, End):
-                yield self._between(text, done, len(text), find_personal_data(text, self._modes))
+                yield self._between(text, done, len(text), self._found(text))
                 if item.failure is not None:
                     raise self.failure(item.failure) from item.failure
                 if item.answer is not None:  # its findings were counted as they went by
-                    again = Masker(self._modes, Record(request_id="", started=0.0), self._give_way, self._redact)
+                    again = copy(self)
+                    again._record = Record(request_id="", started=0.0)  # noqa: SLF001 - a copy of ourselves
                     ended.append(again.answer(item.answer))
                 return
             text += item
-            self._pace(len(text))
-            if len(text) - HELD_BACK_CHARS <= done:
+            if len(text) - done <= enough:
                 continue
-            found = find_personal_data(text, self._modes)
-            cut = _safe_cut(found, len(text) - HELD_BACK_CHARS)
+            found = self._found(text)
+            cut = _safe_cut(text, found, len(text) - HELD_BACK_CHARS)
             if cut > done:
                 yield self._between(text, done, cut, found)
                 context = max(0, cut - _CONTEXT_CHARS)
                 text, done = text[context:], cut - context
+            enough = max(HELD_BACK_CHARS, len(text) - done + (len(text) - done) // _LOOKED_AT_AGAIN)
+
+    def _found(self, text: str, key: str = "") -> list[Found]:
+        self._pace(len(self._opened) * _VISIT)
+        known = [found for value, detector in self._opened.items() for found in _standing(text, value, detector)]
+        return find_personal_data(text, self._modes, key, pace=self._pace, known=known)
 
     def _between(self, text: str, start: int, end: int, found: list[Found]) -> str:
         return self._masked(text, [item for item in found if start <= item.start and item.end <= end], start, end)
@@ -172,10 +205,15 @@ class Masker:
         for found in findings:
             self.count += 1
             self._record.masked(found.detector)
-            shown = f"[{found.detector}]" if self._modes[found.detector] == "drop" else mask_partially(found)
-            pieces += [text[position : found.start], shown]
+            pieces += [text[position : found.start], self._shown(found)]
             position = found.end
         return "".join(pieces) + text[position:end]
+
+    def _shown(self, found: Found) -> str:
+        mode = self._modes[found.detector]
+        if mode == "token" and self._tokens is not None:
+            return self._tokens.seal(found)
+        return mask_partially(found) if mode == "partial" else f"[{found.detector}]"
 
 
 def _portions(items: Iterable[str | End]) -> Iterator[str | End]:
@@ -186,6 +224,22 @@ def _portions(items: Iterable[str | End]) -> Iterator[str | End]:
             yield from (item[start : start + Pace.PORTION] for start in range(0, len(item), Pace.PORTION))
 
 
-def _safe_cut(findings: list[Found], cut: int) -> int:
-    """The place itself, or the beginning of the finding that it would tear."""
+def _standing(text: str, value: str, detector: str) -> Iterator[Found]:
+    """Where a value stands, and where its beginning does at a cut."""
+    start = text.find(value[:_TELLING])
+    while start >= 0:
+        end = start + sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(value, text[start : start + len(value)], strict=False))
+        )
+        shown = text[start:end]
+        if shown == value or text.startswith(_CUTS, end):
+            yield Found(detector, start, end, shown, whole=shown == value)
+        start = text.find(value[:_TELLING], end)
+
+
+def _safe_cut(text: str, findings: list[Found], cut: int) -> int:
+    """The place itself, or the beginning of the finding, or of the word in ASCII, that it would tear."""
+    if text[cut] in _OF_TOKENS:
+        start = len(text[:cut].rstrip(_OF_TOKENS))
+        cut = start if cut - start < LONGEST_TOKEN else cut
     return next((found.start for found in findings if found.start < cut < found.end), cut)

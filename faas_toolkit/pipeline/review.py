@@ -1,19 +1,21 @@
-"""What comes in and what goes out: word lists and patterns on the way in, detectors and masks on the way out.
+"""What comes in and what goes out: word lists and patterns on the way in, detectors, masks and marks on the way out.
 
 It only takes away from texts; rows and documents that a caller may not see were cut by the scope, inside the source.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Blocked, Failure, InvalidInput, NotFound
-from faas_toolkit.core.offload import nothing
+from faas_toolkit.core.offload import Offload, nothing
 from faas_toolkit.core.redaction import SecretRedactor, find_personal_data, texts_in
 from faas_toolkit.core.stream import Stream
+from faas_toolkit.pipeline.instructions import OTHERS_WORDS, InstructionMarks
 from faas_toolkit.pipeline.masking import Masker, masker_of
 from faas_toolkit.pipeline.refusals import Refusals
+from faas_toolkit.pipeline.tokens import OpenedTokens, Tokens
 
 
 class Review:
@@ -21,8 +23,10 @@ class Review:
 
     Args:
         patterns: RE2 patterns; a text in which one is found is refused.
-        words: words and phrases that are refused; those of scripts with spaces only as whole words.
-        detect: detectors whose findings are shown as the caller's masks say: `keep`, `drop`, anything else in part.
+        words: lists of words and phrases that are refused, one on each line; those of scripts with spaces only as whole words.
+        detect: detectors whose findings are shown as the caller's masks say: `keep`, `token`, `drop`, anything else in part.
+        mark_instructions: whether what others wrote is marked where it looks like instructions to a model.
+        offload: where long lists are read and long arguments are looked through.
         give_way: lets other calls run, while a large answer is masked.
         redact: removes the configuration's secrets before anything is masked.
     """
@@ -33,37 +37,40 @@ class Review:
         patterns: tuple[str, ...] = (),
         words: tuple[str, ...] = (),
         detect: tuple[str, ...] = (),
+        mark_instructions: bool = True,
+        offload: Offload | None = None,
         give_way: Callable[[], None] = nothing,
         redact: SecretRedactor | None = None,
     ) -> None:
-        self._patterns = patterns
-        self._words = words
+        self._refused = Refusals(patterns, words, offload)
         self._detect = detect
+        self._mark = mark_instructions
         self._give_way = give_way
         self._redact = redact
-
-    @cached_property
-    def _refused(self) -> Refusals:
-        return Refusals(self._patterns, self._words)
 
     def __call__(self, call: Call, proceed: Proceed) -> Answer | Stream:
         """The answer with its personal data masked.
 
         Raises:
             Blocked: the arguments hold what this workspace refuses; the text does not say which word or pattern.
+            InvalidInput: they hold a token that does not open.
         """
-        if self._patterns or self._words:
+        if self._refused:
             self._require_allowed(call)
-        masker = masker_of(call, self._detect, self._give_way, self._redact)
-        if not masker:
-            return proceed(call)
+        opened = self._opened(call)
+        masker = masker_of(call, self._detect, self._give_way, self._redact, opened.values)
         try:
-            answer = proceed(call)
+            answer = proceed(call if not opened.values else replace(call, arguments=opened.arguments))
         except Failure as failure:
-            if isinstance(failure, (InvalidInput, NotFound)) and _repeats(call, failure, self._detect):
+            own_words = isinstance(failure, (InvalidInput, NotFound)) and not opened.values
+            if not masker or (own_words and _repeats(call, failure, self._detect)):
                 raise
             raise masker.failure(failure) from failure
-        return masker.stream(answer) if isinstance(answer, Stream) else _masked_answer(answer, masker, call)
+        if isinstance(answer, Stream):
+            return masker.stream(answer) if masker else answer
+        if self._mark and call.operation.grant in OTHERS_WORDS:
+            answer = InstructionMarks(self._give_way).answer(answer, call)
+        return _masked_answer(answer, masker, call) if masker else answer
 
     def _require_allowed(self, call: Call) -> None:
         for name, value in call.arguments.items():
@@ -73,6 +80,17 @@ class Review:
                     f"What stands in {name!r} is refused by a rule of this workspace.",
                     hint="Say it in another way, without that content, or ask an administrator about `review.refuse`.",
                 )
+
+    def _opened(self, call: Call) -> OpenedTokens:
+        """The arguments with the tokens opened that this caller may be shown as tokens, or in clear."""
+        modes = call.caller.masks
+        opened = OpenedTokens(Tokens(call.workspace), (name for name in self._detect if modes.get(name) in ("token", "keep")))
+        opened.open(call.arguments)
+        if opened.values:
+            call.record.decide("review", "opened", f"{len(opened.values)} tokens")
+            if self._refused:
+                self._require_allowed(replace(call, arguments=opened.arguments))
+        return opened
 
 
 def _repeats(call: Call, failure: Failure, detect: Iterable[str]) -> bool:

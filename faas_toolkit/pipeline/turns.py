@@ -10,7 +10,15 @@ from faas_toolkit.pipeline.gate_steps import Entry
 type Ask = Callable[[float], Entry]
 """Asks for a place, with the seconds that are left to wait."""
 
-_SHORTEST_PAUSE = 0.001
+type MayWait = Callable[[], bool]
+"""Whether a caller who finds others waiting may join them."""
+
+_SHORTEST_PAUSE = 1_000
+"""Microseconds."""
+_LOOK_EVERY = 25_000
+"""Microseconds. How long a place that is given back in another process may lie idle; one look costs a tenth of a millisecond."""
+_ASK_AGAIN = 1_000_000
+"""Microseconds. How long those who wait will take, nobody knows."""
 
 
 class Turns:
@@ -20,12 +28,17 @@ class Turns:
         self._clock = clock
         self._queues: dict[str, deque[threading.Event]] = {}
 
-    def take(self, key: str, ask: Ask, until: float) -> Entry:
-        """What `ask` replies when it is the caller's turn; `full` where that did not come before `until` (monotonic seconds)."""
+    def take(self, key: str, ask: Ask, until: float, may_wait: MayWait = lambda: True) -> Entry:
+        """What `ask` replies when it is the caller's turn; `full` where that did not come before `until` (monotonic seconds).
+
+        `saturated` at once where others wait already and `may_wait` says no.
+        """
         if key not in self._queues:
             entry = ask(max(0.0, until - self._clock.monotonic()))
             if entry.outcome != "full":
                 return entry
+        elif not may_wait():
+            return Entry("saturated", _ASK_AGAIN)
         queue = self._queues.setdefault(key, deque())
         mine = threading.Event()  # looked up when called: gevent replaces the class
         queue.append(mine)
@@ -53,8 +66,8 @@ class Turns:
                 entry = ask(max(0.0, left))
                 if entry.outcome != "full":
                     return entry
-                # The first one also looks when the lease of a holder that died runs out, as nobody hands that on.
-                pause = min(left, max(entry.wait, _SHORTEST_PAUSE))
+                # Nobody hands on what another process gives back, or what a holder had that died: the first one looks.
+                pause = min(left, max(min(entry.wait, _LOOK_EVERY), _SHORTEST_PAUSE) / 1_000_000)
             if left <= 0 or (not mine.wait(pause) and pause >= left):
                 return entry
             mine.clear()

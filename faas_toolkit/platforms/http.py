@@ -4,13 +4,11 @@ import hashlib
 import re
 import secrets
 
-import httpx
-
 from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.config import Auth, HttpUrl, Section, Tls
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.json_request import json_request
 from faas_toolkit.platforms.answer import data_of, require_success
 from faas_toolkit.platforms.payload import encode_payload
 from faas_toolkit.platforms.port import MAX_ANSWER_BYTES, Invocation, InvocationResult
@@ -49,15 +47,14 @@ class HttpPlatform:
         """Posts the payload; the signature is made anew on each attempt, its message id stays."""
         body = encode_payload(invocation.payload, self._what)
         headers = {
-            "Content-Type": "application/json",
             "Accept": "application/json, text/plain;q=0.9, */*;q=0.1",
             "Accept-Encoding": "gzip, deflate",
-            "User-Agent": "faas-toolkit",
             "Idempotency-Key": invocation.message_id,
             "traceparent": traceparent(invocation.trace_id),
-            **authorization(self._auth, body=body, message_id=invocation.message_id, timestamp=int(self._now())),
         }
-        request = httpx.Request("POST", self._target.url, headers=headers, content=body)
+        request = json_request(
+            self._target.url, body, auth=self._auth, now=self._now, message_id=invocation.message_id, headers=headers
+        )
         response = self._client.send(
             request,
             deadline,

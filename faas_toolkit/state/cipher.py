@@ -56,6 +56,15 @@ class Cipher:
         key, nonce = self._keys[0], os.urandom(_NONCE_BYTES)
         return key.header + nonce + key.values.encrypt(nonce, plain, self._associated(name))
 
+    def seal_equal(self, name: str, plain: bytes) -> bytes:
+        """An envelope that is equal for equal values: who sees two can tell that, and no more. Opens as any other.
+
+        The nonce is an HMAC of name and value; that two of 2^32 values share one has a chance of 2^-33.
+        """
+        key, associated = self._keys[0], self._associated(name)
+        nonce = hmac.digest(self._names[0], b"equal\0" + associated + b"\0" + plain, "sha256")[:_NONCE_BYTES]
+        return key.header + nonce + key.values.encrypt(nonce, plain, associated)
+
     def open(self, name: str, sealed: bytes) -> bytes | None:
         """What was sealed under this name; None where it was changed, moved, cut, or its key is not there any more."""
         for key in self._keys:

@@ -1,25 +1,16 @@
 """The relational store: records, audit rows, outcomes. Loaded on first use, because SQLAlchemy costs a third of a second.
 
 The tables of every slice hang on one `metadata`; a slice declares its own beside the code that uses them and adds a step to
-`migrations/versions`. A test compares the two.
+`migrations/versions`. A test compares the two, in every dialect.
 """
 
-import logging
-import sqlite3
 import threading
-from collections import deque
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, inspect  # noqa: TID253 - this module is loaded on first use
-from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
+from sqlalchemy import Connection, MetaData, inspect  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.errors import Unavailable
-from faas_toolkit.core.offload import Offload
-from faas_toolkit.state import sqlite
-from faas_toolkit.state.migrations import history
 
 metadata = MetaData(
     naming_convention={
@@ -32,163 +23,72 @@ metadata = MetaData(
 )
 """The tables of all slices; named constraints, so that a later step can change them in every dialect."""
 
-_OPENING = threading.Lock()
-"""One database is opened at a time: alembic keeps its context in globals. Waited for by greenlets, never by a pool's thread."""
-
-_DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
-"""What the toolkit asks the driver itself (`prepared.py`) fails with the driver's own errors."""
-
-_log = logging.getLogger("faas_toolkit.state")
+MIGRATING = threading.Lock()
+"""One database is migrated at a time: alembic keeps its context in globals. Waited for by greenlets, never by a pool's thread."""
 
 
-class _FileReplaced(Exception):
-    """The file that is open is not the one at its path any more: it was deleted, moved away or restored."""
+class Database(ABC):
+    """Rows that outlive calls: a file beside the plugin (`sqlite_database.py`), or a server (`server_database.py`).
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Open:
-    """One opened file."""
-
-    number: int
-    """Tells openings apart."""
-    engine: Engine
-    identity: tuple[int, int] | None
-    watch: sqlite3.Connection
-
-
-class Database:
-    """One SQLite file, opened and migrated on first use.
-
-    `work` runs whole on the pool `sqlite` and so must neither wait for a greenlet nor touch the call's host; what it raises,
-    other than a driver's error, passes through unchanged after the rollback.
+    Opened and migrated on first use. What `work` raises, other than a driver's error, passes through unchanged after the
+    rollback. It runs on a thread of the pool `sqlite`, or, over a network, on the hub; so it must neither wait for another
+    greenlet nor touch the call's host.
     """
 
-    dialect = "sqlite"
+    dialect: str
+    """`sqlite`, `postgresql` or `mysql` (MariaDB too)."""
 
-    def __init__(self, *, path: Path, offload: Offload) -> None:
-        self._path = path
-        self._offload = offload
-        self._open: _Open | None = None
-        self._openings = count()
-        # Kept by us: SQLAlchemy's queued pool waits on locks that gevent patched, and a connection made for each query makes it
-        # four times as slow (measured).
-        self._idle: deque[Connection] = deque()
-
-    def read[T](self, work: Callable[[Connection], T]) -> T:
+    @abstractmethod
+    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False) -> T:
         """The result of `work` over one consistent view of the data.
 
+        Args:
+            work: asks.
+            alone: `work` is one statement, which needs no transaction around it: one round trip to a server in place of three.
+
         Raises:
-            Unavailable: the store is locked, unreadable, damaged, full; the text says which and what to do.
+            Unavailable: the store cannot be reached or used now; the text says why and what to do.
             Internal: the store refused a statement of ours.
         """
-        return self._run(work, write=False)
 
+    @abstractmethod
     def write[T](self, work: Callable[[Connection], T]) -> T:
-        """The result of `work`, committed; nothing of it is kept when it raises. Raises as `read` does."""
-        return self._run(work, write=True)
+        """The result of `work`, committed; nothing of it is kept when it raises. Raises as `read` does.
 
-    def check(self) -> None:
-        """Looks whether the store answers and holds every table; raises as `read` does, and `Unavailable` for a missing table."""
-        missing = self.read(lambda connection: sorted(set(metadata.tables) - set(inspect(connection).get_table_names())))
-        if missing:
-            raise Unavailable(
-                f"The data store lacks what the toolkit keeps in it: {', '.join(missing)}.",
-                hint="Restore its file from a backup, or move it away to start anew.",
-                retryable=False,
-                not_executed=True,
-            )
+        On a server `work` may run again after a deadlock, or after another node was faster in making a row of the same key: it
+        changes nothing but rows, or what may be changed twice.
+        """
 
+    @abstractmethod
+    def check(self) -> str:
+        """What answers, in one sentence; raises as `read` does, and `Unavailable` for a missing table."""
+
+    @abstractmethod
     def revision(self) -> tuple[int, int] | None:
         """Another value after each commit, of this process or another; None where only asking the data itself can tell.
 
         Cheap enough to be asked on each call: what was read under a revision still stands while the revision does.
         """
-        opened = self._open
-        version = sqlite.data_version(opened.watch) if opened is not None else None
-        return None if opened is None or version is None else (opened.number, version)
 
+    @abstractmethod
     def scrub(self) -> bool:
         """Writes the file anew, so that nothing deleted can be read in it or beside it; False where another process was at it.
 
         Takes about a second for 100 MB, in which nothing else is written. Raises as `read` does.
         """
-        self._opened()
-        try:
-            return self._offload.run("sqlite", lambda: sqlite.scrub(self._path))
-        except _DRIVER_ERRORS as error:
-            raise sqlite.explain(error) from error
 
+    @abstractmethod
     def close(self) -> None:
         """Closes what is open; a later use opens it again."""
-        self._offload.run("sqlite", self._forget)
 
-    def _run[T](self, work: Callable[[Connection], T], *, write: bool) -> T:
-        opened = self._opened()
-        try:
-            return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write))
-        except _FileReplaced:
-            _log.warning("The data store's file was replaced or deleted; it is opened anew.")
-            self._offload.run("sqlite", self._forget)
-        opened = self._opened()
-        return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write))
 
-    def _opened(self) -> _Open:
-        opened = self._open
-        if opened is None:
-            with _OPENING:
-                opened = self._open
-                if opened is None:
-                    opened = self._open = self._offload.run("sqlite", self._open_file)
-        return opened
-
-    def _open_file(self) -> _Open:
-        try:
-            engine = sqlite.open_engine(self._path)
-            with engine.connect() as connection:
-                with sqlite.transaction(connection, write=False):
-                    ready = history.current(connection) == history.head()
-                if not ready:
-                    sqlite.wait_longer(connection)
-                    with sqlite.transaction(connection, write=True):
-                        history.upgrade(connection)
-            return _Open(next(self._openings), engine, sqlite.identity_of(self._path), sqlite.open_watch(self._path))
-        except (*_DRIVER_ERRORS, OSError) as error:
-            raise sqlite.explain(error) from error
-
-    def _transact[T](self, opened: _Open, work: Callable[[Connection], T], *, write: bool) -> T:
-        if sqlite.identity_of(self._path) != opened.identity:
-            raise _FileReplaced
-        connection: Connection | None = None
-        try:
-            connection = self._connection(opened.engine)
-            with sqlite.transaction(connection, write=write):
-                return work(connection)
-        except _DRIVER_ERRORS as error:
-            if connection is not None:
-                connection.close()
-                connection = None
-            self._forget()  # the file may have been replaced, repaired or moved away: it is opened anew
-            raise sqlite.explain(error) from error
-        finally:
-            if connection is not None:
-                self._put_back(opened, connection)
-
-    def _connection(self, engine: Engine) -> Connection:
-        try:
-            return self._idle.pop()  # not looked at before: another native thread may take the last one
-        except IndexError:
-            return engine.connect()
-
-    def _put_back(self, opened: _Open, connection: Connection) -> None:
-        if opened is self._open:
-            self._idle.append(connection)
-        else:  # the file was opened anew while this connection was in use
-            connection.close()
-
-    def _forget(self) -> None:
-        opened, self._open = self._open, None
-        if opened is not None:
-            opened.watch.close()
-        idle, self._idle = self._idle, deque()
-        for connection in idle:
-            connection.close()
+def require_tables(connection: Connection, repair: str) -> None:
+    """Raises `Unavailable` where a table is missing."""
+    missing = sorted(set(metadata.tables) - set(inspect(connection).get_table_names()))
+    if missing:
+        raise Unavailable(
+            f"The data store lacks what the toolkit keeps in it: {', '.join(missing)}.",
+            hint=repair,
+            retryable=False,
+            not_executed=True,
+        )

@@ -26,6 +26,12 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
 )
 
+
+class Damaged(Unavailable):
+    """The file does not hold a whole database."""
+
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MEANINGS: dict[int, tuple[str, str, bool]] = {
     sqlite3.SQLITE_BUSY: ("is busy: another process is writing to it.", "Try again in a few seconds.", True),
     sqlite3.SQLITE_LOCKED: ("is busy: another operation is writing to it.", "Try again in a few seconds.", True),
@@ -139,7 +145,8 @@ def explain(error: Exception) -> Failure:
     if meaning is None:
         return Internal("The data store refused a statement of the toolkit.")
     what, hint, retryable = meaning
-    return Unavailable(f"The data store {what}", hint=hint, retryable=retryable, not_executed=True)
+    kind = Damaged if isinstance(code, int) and code & 0xFF in _DAMAGED else Unavailable
+    return kind(f"The data store {what}", hint=hint, retryable=retryable, not_executed=True)
 
 
 def _prepare(connection: DBAPIConnection, record: object) -> None:

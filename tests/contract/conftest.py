@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fakes import openai_server
+from tests.fakes.data_servers import MariadbServer, PostgresServer, running
+from tests.fakes.databases import Nodes
 from workbench.functions_runtime import Function, serving
 from workbench.host import PluginHost, Transport
 from workbench.openai_models import ModelServer
@@ -96,3 +98,24 @@ def plugin_through(plugin_environment, tmp_path_factory) -> Iterator[Callable[[T
 def plugin(request, plugin_through) -> PluginHost:
     """Through stdio, unless a test names another way."""
     return plugin_through(getattr(request, "param", "stdio"))
+
+
+@pytest.fixture(scope="session")
+def database_servers(tmp_path_factory) -> Iterator[Callable[[str], PostgresServer | MariadbServer | None]]:
+    """A server of each kind for all tests that do it no harm, started by the first that needs it."""
+    makes = {"postgresql": PostgresServer, "mysql": MariadbServer}
+    with ExitStack() as stack:
+
+        @cache
+        def started(kind: str) -> PostgresServer | MariadbServer | None:
+            return stack.enter_context(running(makes[kind], tmp_path_factory.mktemp(kind))) if kind in makes else None
+
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def nodes(request, database_servers, tmp_path) -> Iterator[Nodes]:
+    """An empty store of rows of each kind."""
+    nodes = Nodes(request.param, tmp_path, database_servers(request.param))
+    yield nodes
+    nodes.close()

@@ -19,6 +19,7 @@ OPERATIONS = {
     "diagnose": "workspace.diagnose",
     "audit_search": "audit.search",
     "erase_person": "workspace.erase",
+    "cache_warm": "cache.warm",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -31,6 +32,7 @@ REFUSED = {
     "list_capabilities": {"name": "forbidden"},
     "audit_search": {"query": "forbidden"},
     "erase_person": {"person": "forbidden"},
+    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 
 

@@ -20,10 +20,13 @@ from faas_toolkit.platforms.port import Invocation
 from functions.samples.policy_search.main import TEXTS
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import Nodes
 from tests.fakes.knowledge import OWN, Family, scope
 from workbench.functions_runtime import Function, serving
 
 ROOT = Path(__file__).parents[2]
+EMBEDDED = ("embedded", "postgresql", "mysql")
+"""The toolkit's own store: in a file, and on servers with a copy on each node."""
 HOSTILE = [
     '"',
     "'; DROP TABLE knowledge_documents; --",
@@ -46,11 +49,11 @@ def address() -> Iterator[str]:
         yield running[0].url
 
 
-@pytest.fixture(scope="module", params=["embedded", "external_knowledge", "function"])
-def base(request, address, tmp_path_factory):
+@pytest.fixture(scope="module", params=["embedded", "postgresql", "mysql", "external_knowledge", "function"])
+def base(request, address, tmp_path_factory, database_servers):
     """A base that holds the sample's texts."""
     bases = {
-        "embedded": OWN,
+        **dict.fromkeys(EMBEDDED, OWN),
         "external_knowledge": ExternalKnowledgeConfig(kind="external_knowledge", url=address, id="policies"),
         "function": FunctionKnowledgeConfig(kind="function", function="policy_search", id="policies"),
     }
@@ -70,8 +73,10 @@ def base(request, address, tmp_path_factory):
         return platform.invoke(invocation, Deadline.after(FakeClock(), 10)).data
 
     folder = tmp_path_factory.mktemp(request.param)
-    family = Family(folder, environment=environment, invoke=invoke, policies=bases[request.param])
-    if request.param == "embedded":
+    server = database_servers(request.param)
+    shared = Nodes(request.param, folder, server).open() if server else None
+    family = Family(folder, environment=environment, invoke=invoke, shared=shared, policies=bases[request.param])
+    if request.param in EMBEDDED:
         for text in TEXTS:
             family.add(text["content"], title=text["title"], metadata=text["metadata"])
     assert isinstance(family.knowledge, Knowledge)

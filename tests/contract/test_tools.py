@@ -24,6 +24,7 @@ RIGHT = {
     "diagnose": {},
     "erase_person": {"person": "nobody@example.com"},
     "audit_search": {"since": "1h", "limit": 5, "verify": True},
+    "cache_warm": {"calls": json.dumps([{"tool": "crm_lookup", "arguments": {"query": "Wei"}}]), "role": "member"},
 }
 
 SETTINGS = {
@@ -138,6 +139,17 @@ WRONG = [
     ("audit_search", {"limit": 201}, "1 to 200"),
     ("audit_search", {"cursor": "made up"}, "cursor"),
     ("audit_search", {"cursor": "W05hTiwiYSIsMV0"}, "cursor"),
+    ("cache_warm", {}, "calls"),
+    ("cache_warm", {"calls": "[]"}, "1 to 200"),
+    ("cache_warm", {"calls": '{"tool": "crm_lookup"}'}, "1 to 200"),
+    ("cache_warm", {"calls": json.dumps([{"tool": "crm_lookup"}] * 201)}, "1 to 200"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lokup"}]'}, "crm_lookup"),
+    ("cache_warm", {"calls": '["crm_lookup"]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "arguments": [1]}]'}, "call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup", "args": {}}]'}, "arguments"),
+    ("cache_warm", {"calls": '[{"tool": ["crm_lookup"]}]'}, "Call 1"),
+    ("cache_warm", {"calls": '[{"tool": "crm_lookup"}]', "role": "membr"}, "member"),
+    ("cache_warm", {"calls": "[NaN]"}, "NaN"),
 ]
 
 CALLS = [*(("stdio", surface) for surface in SURFACES), ("tcp", "workflow"), ("serverless", "agent-chat")]

@@ -6,7 +6,7 @@ from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.data_keys import DataKeys
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 DAY = 86_400.0
 

@@ -16,7 +16,7 @@ from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.front import compose
 from faas_toolkit.pipeline.intent import Intent
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import ONE
 from tests.fakes.calls import make_call
 

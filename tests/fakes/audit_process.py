@@ -11,7 +11,7 @@ from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_spool import Spool
 from faas_toolkit.observe.metrics import Metrics
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import ONE, row
 
 

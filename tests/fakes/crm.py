@@ -15,7 +15,7 @@ from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.core.outbound import Target
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock
 

@@ -50,6 +50,7 @@ class DataServer(ABC):
         """Whether it serves."""
 
     def start(self) -> None:
+        _open_parents(self.folder)
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **_as(self.folder)
@@ -72,12 +73,18 @@ class DataServer(ABC):
 
     def pause(self) -> None:
         """Lets it hang: connections stay, nothing answers."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        """PostgreSQL's children are in groups of their own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _end(self, by: int) -> None:
         process, self._process = self._process, None
@@ -133,7 +140,23 @@ class PostgresServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"postgresql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple]:
+        """As the server's administrator."""
+        import psycopg
+
+        with psycopg.connect(self.url_of(database), connect_timeout=10, autocommit=True) as connection:
+            done = connection.execute(statement)
+            return done.fetchall() if done.description else []
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         secret = self.folder / "password"
@@ -170,7 +193,25 @@ class MariadbServer(DataServer):
 
     @property
     def url(self) -> str:
-        return f"mysql://toolkit:pass%20word@127.0.0.1:{self.port}/toolkit"
+        return self.url_of("toolkit")
+
+    def url_of(self, database: str, user: str = "toolkit", password: str = "pass%20word") -> str:
+        return f"mysql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str | None = None) -> list[tuple]:
+        """As the server's administrator."""
+        import pymysql
+
+        connection = pymysql.connect(unix_socket=str(self.folder / "socket"), user="root", database=database, autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def make_database(self, name: str) -> str:
+        """A new one; its address."""
+        self.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")  # the tables must not depend on it
+        self.execute(f"GRANT ALL ON {name}.* TO 'toolkit'@'127.0.0.1'")
+        return self.url_of(name)
 
     def prepare(self) -> None:
         _give_away(self.folder)
@@ -257,7 +298,14 @@ def _give_away(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    for parent in folder.parents:  # pytest's folders are open to their owner only
+    _open_parents(folder)
+
+
+def _open_parents(folder: Path) -> None:
+    """pytest's folders are open to their owner only, and each run of it closes them again."""
+    if os.getuid() != 0:
+        return
+    for parent in folder.parents:
         if parent != Path("/") and parent.owner() == "root" and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
 

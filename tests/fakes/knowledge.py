@@ -13,7 +13,7 @@ from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.core.upload import Upload
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.http import HttpClient
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from faas_toolkit.wiring import EMBEDDERS, KNOWLEDGE_SOURCES, load
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock
@@ -52,18 +52,21 @@ class WordHost(FakeHost):
 
 
 class Family:
-    """`knowledge_search`, `knowledge_add` and `knowledge_remove` over some bases."""
+    """`knowledge_search`, `knowledge_add` and `knowledge_remove` over some bases; of one node, where `shared` is a server's."""
 
-    def __init__(self, folder: Path, *, environment=None, invoke=None, **bases) -> None:
+    def __init__(self, folder: Path, *, environment=None, invoke=None, shared=None, **bases) -> None:
         self.clock = FakeClock()
         self.host = WordHost()
         self.targets: list[str] = []
-        self.database = Database(path=folder / "knowledge.sqlite", offload=InlineOffload())
+        file = Database(path=folder / "knowledge.sqlite", offload=InlineOffload())
+        self.database = shared or file
+        self.replica = file if shared else None
         self.knowledge = Knowledge(
             configured=bases or {"notes": OWN},
             source_class=lambda kind: load(KNOWLEDGE_SOURCES[kind]),
             embedder_class=lambda kind: load(EMBEDDERS[kind]),
             database=self.database,
+            replica=self.replica,
             clock=self.clock,
             offload=InlineOffload(),
             outbound=self._outbound,

@@ -49,6 +49,10 @@ class FakeAws:
             service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=_ROOT, aws_secret_access_key=_ROOT
         )
 
+    def user(self, name: str, *statements: Mapping[str, object]) -> Keys:
+        """Creates a user who may do what these statements of a policy say."""
+        return _user(self.client("iam"), name, _policy(*statements))
+
     def deploy(self, name: str, code: str, *, timeout: int = 5) -> str:
         """Creates a function from the source of its module with the entry point `handler`; its ARN."""
         packed = io.BytesIO()

@@ -21,6 +21,7 @@ from faas_toolkit.core.deadline import Deadline, Deadlines
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.pipeline.outbound import build_outbound
+from faas_toolkit.state.base import Change
 from faas_toolkit.state.memory import MemoryCells
 from tests.fakes.calls import make_call
 
@@ -35,11 +36,12 @@ class Limit:
     used: dict[str, int] = field(default_factory=dict)
     pending: int = 0
 
-    def __call__(self, state, now):
+    def __call__(self, states, now):
+        [state] = states
         if state is not None:
-            self.used = {ring.line.of: ring.used for ring in state.limits.rings}
+            self.used = {ring.line.unit: ring.used for ring in state.limits.rings}
             self.pending = len(state.limits.pending)
-        return state, None, 1_000.0
+        return Change([state], [1_000_000_000], None)
 
 
 class Models:
@@ -80,5 +82,5 @@ class Models:
     def booked(self, target: str) -> Limit:
         """What stands on the target's lines now."""
         limit = Limit()
-        self.cells.apply(f"w1:{target}", limit)
+        self.cells.apply((f"w1:{target}",), limit)
         return limit

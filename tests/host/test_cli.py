@@ -247,3 +247,23 @@ def test_every_mistake_of_a_catalog_is_told_with_its_line(run, tmp_path):
 def test_the_catalog_of_the_sample_functions_can_be_used(run):
     status, shown = run("catalog", "check", str(cli.PROJECT / "functions" / "samples" / "catalog.yaml"))
     assert status == 0, shown
+
+
+def test_the_cache_is_warmed_from_a_file_and_the_answers_are_there_for_the_next_process(run, tmp_path):
+    (tmp_path / "calls.yaml").write_text("- {tool: knowledge_search, arguments: {query: returns}}\n- {tool: diagnose}\n")
+    grants = {"allow": ["knowledge.read", "admin.write"], "knowledge": ["*"]}
+    settings = {"catalog": json.dumps({"version": 1, "roles": {"member": grants}})}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    run("call", "knowledge_search", "query=parking", "--credentials", str(tmp_path / "settings.json"))  # makes the sample
+    warm = ["cache", "warm", str(tmp_path / "calls.yaml"), "--credentials", str(tmp_path / "settings.json")]
+    status, shown = run(*warm)
+    assert status == 0
+    assert "1 warmed, 0 kept, 0 failed, 1 skipped." in shown
+    status, shown = run("call", "knowledge_search", "query=returns", "--credentials", str(tmp_path / "settings.json"))
+    assert "cache: hit (disk)" in shown
+
+
+def test_a_file_that_is_no_list_of_calls_is_refused(run, tmp_path):
+    (tmp_path / "calls.yaml").write_text("a: [b")
+    assert run("cache", "warm", str(tmp_path / "calls.yaml"))[0] == 2
+    assert run("cache", "warm", str(tmp_path / "nothing.yaml"))[0] == 2

@@ -1,12 +1,14 @@
 """The sample function that serves customers, on Google's real runtime, as a source of crm_lookup."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
-from tests.fakes.crm import Lookups
+from faas_toolkit.core.call import RecordRights
+from tests.fakes.crm import EVERYTHING, Lookups
 from tests.fakes.functions_of_catalog import invoking
 from workbench.functions_runtime import Function, serving
 
@@ -58,6 +60,15 @@ def test_what_hangs_on_a_record_comes_along_with_its_number(lookup):
     assert record["related"]["deals"] == {"total": 1, "open": 1, "more": False}
     assert record["related"]["people"]["total"] == 1
     assert [deal["id"] for deal in record["deals"]] == ["deal:h-2026-3"]
+
+
+def test_a_caller_of_some_records_hears_of_no_other(lookup):
+    mine = RecordRights(sources=("*",), only={"person": {"owner": ("partner.eu",)}, "company": {"owner": ("partner.jp",)}})
+    scope = replace(EVERYTHING, records=(mine,))
+    assert ids(lookup(query="kumo works", scope=scope)) == ["company:kumo"]
+    assert ids(lookup(query="company:harbour", scope=scope)) == []
+    (person,) = lookup(query="lena brandt", entity="person", scope=scope).variables["records"]
+    assert "company" not in person
 
 
 def test_pages_give_every_record_once(lookup):

@@ -8,6 +8,7 @@ from workbench.package import start
 
 TOOLS = [
     "audit_search",
+    "cache_warm",
     "crm_lookup",
     "diagnose",
     "erase_person",

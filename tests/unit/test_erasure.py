@@ -250,7 +250,7 @@ def test_who_asked_is_erased_from_the_audit_and_its_chain_still_holds(office):
     office.confirmed()
     assert ("audit", "rows of the person") not in report(office.erase())
     (kept,) = office.service._kept.values()
-    assert kept.runtime._log.verify(ONE).intact
+    assert kept.runtime._policies.log.verify(ONE).intact
     rows = opened(office, kept)
     assert sum("erased" in row for row in rows) == 3
     assert {row["user"] for row in rows if row["operation"] == "crm.lookup" and "erased" not in row} == {"u-other"}

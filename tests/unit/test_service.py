@@ -6,12 +6,13 @@ from contextlib import closing
 
 import pytest
 
-from faas_toolkit.catalog.address import max_age_of
 from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.errors import Throttled, Unavailable
 from faas_toolkit.core.host import Generated
 from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.net.freshness import max_age_of
 from faas_toolkit.observe.audit_person import PersonalParts
+from faas_toolkit.runtime import Runtime
 from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
@@ -126,6 +127,64 @@ def test_more_configurations_than_are_kept_close_the_oldest(service, ask):
     for number in range(70):
         ask(GOOD.replace("}}", f', "keep": "{number + 1}d"}}}}'))
     assert len(service._kept) == 64
+
+
+def closings(service, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Runtime, "close", lambda runtime: closed.append(runtime.loaded.hash))
+    return closed
+
+
+def test_what_nobody_asked_for_a_quarter_of_an_hour_is_closed_when_another_call_comes_along(service, ask, clock, monkeypatch):
+    closed = closings(service, monkeypatch)
+    idle = ask(GOOD).meta["catalog"]
+    clock.advance(899)
+    busy = ask(OTHER).meta["catalog"]
+    assert closed == []
+    clock.advance(1)
+    ask(OTHER)
+    assert [each[:12] for each in closed] == [idle]
+    assert [kept.runtime.loaded.hash[:12] for kept in service._kept.values()] == [busy]
+    assert ask(GOOD).failure is None  # made anew
+
+
+def test_a_runtime_that_is_leased_is_not_idle_however_long_it_takes(service, stream, ask, clock, monkeypatch):
+    closed = closings(service, monkeypatch)
+    items = stream(Generated(text="I am"), Generated(text=" fine"))
+    assert next(items) == "I am"
+    ask(GOOD)
+    clock.advance(2_000)
+    ask(OTHER)
+    assert len(closed) == 1  # the other idle one, although the leased one is the oldest
+    assert len(service._kept) == 2
+    assert list(items)[-1].failure is None
+    assert len(closed) == 1  # its end counts as use
+    clock.advance(900)
+    ask(OTHER)
+    assert len(closed) == 2
+
+
+def test_two_calls_that_read_the_same_catalog_at_once_leave_one_runtime(service, ask, monkeypatch):
+    closed = closings(service, monkeypatch)
+    load = Service._load
+
+    def slow(self, settings):
+        monkeypatch.setattr(Service, "_load", load)
+        ask(GOOD)  # another call comes along while this one reads
+        return load(self, settings)
+
+    monkeypatch.setattr(Service, "_load", slow)
+    ask(GOOD)
+    assert (len(closed), len(service._kept)) == (1, 1)
+
+
+def test_the_runtime_of_a_last_good_catalog_is_closed_when_idle_and_the_catalog_stays_known(service, ask, clock):
+    ask(GOOD)
+    good = ask("{", operation="workspace.capabilities").meta["catalog"]
+    clock.advance(2_000)
+    ask(OTHER, workspace="b")
+    assert len(service._kept) == 1
+    assert ask("{", operation="workspace.capabilities").meta["catalog"] == good
 
 
 def test_a_packaged_catalog_is_in_force_where_the_setting_is_empty_and_the_setting_wins(ask, tmp_path):
@@ -265,7 +324,7 @@ def test_the_runtime_is_leased_while_a_stream_runs_and_given_back_when_the_reade
 def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process):
     list(stream(Generated(text="I am"), Generated(finish_reason="stop", prompt_tokens=3, completion_tokens=2)))
     (kept,) = service._kept.values()
-    kept.runtime._log.close()
+    kept.runtime._policies.log.close()
     rows = process.embedded.database.read(
         lambda connection: connection.exec_driver_sql("select * from audit_rows").mappings().all()
     )
@@ -273,3 +332,36 @@ def test_a_stream_leaves_one_audit_row_with_its_tokens(stream, service, process)
     content = json.loads(rows[0]["content"])
     assert (content["usage"], content["tokens"]) == ({"tokens": 5}, {"prompt": 3, "completion": 2})
     assert content["source"] == "chat.house"
+
+
+@pytest.mark.parametrize(
+    ("quota", "told"),
+    [
+        ("{of: tokens, limit: 1k, per: 1d}", "The quota of each user is used up: 1000 tokens in any 86400 s."),
+        (
+            "{of: cost, limit: 0.5, currency: CNY, per: 1d, by: [user, role]}",
+            "The quota of each user and role is used up: 0.5 CNY in any 86400 s.",
+        ),
+    ],
+)
+def test_what_a_model_used_counts_on_the_catalog_s_quota_of_the_caller(service, quota, told):
+    priced = MODELS.replace("model: small", "model: small, price: {currency: CNY, per: 1k tokens, input: 0.5, output: 0.5}")
+    settings = RuntimeSettings(catalog=f"{priced}limits: [{quota}]\n")
+
+    def ask(user="u"):
+        origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id=user, app_id="app")
+        said = [Generated(text="so", model="m"), Generated(finish_reason="stop", prompt_tokens=20, completion_tokens=1_200)]
+        request = Request(
+            operation=operation_named("model.generate"),
+            arguments={"prompt": "Hi"},
+            origin=origin,
+            host=FakeHost(llm=FakeModels(small=said)),
+        )
+        return service.run(settings, request)
+
+    assert ask().failure is None
+    refused = ask()
+    assert refused.failure.kind == "throttled"
+    assert refused.failure.message == told
+    assert 86_000 < refused.failure.retry_after < 90_000
+    assert ask("other").failure is None

@@ -83,9 +83,12 @@ class CrmCapability:
 
     def _finding(self, name: str, call: Call) -> Finding:
         source = self._sources[name]
-        return source_finding(
-            f"{FAMILY}:{name}", lambda deadline: source.check(call.workspace, deadline), call=call, key=f"{FAMILY}.{name}"
-        )
+
+        def check(deadline: Deadline) -> str:
+            told = source.check(call.workspace, deadline)  # it may count all records
+            return "it answers; your role opens some of its records" if call.scope.rows_of(name) else told
+
+        return source_finding(f"{FAMILY}:{name}", check, call=call, key=f"{FAMILY}.{name}")
 
 
 def _answer(question: Question, replies: Sequence[Reply[Found]]) -> Answer:
@@ -118,7 +121,7 @@ def _merged(answered: Mapping[str, Found], question: Question) -> list[tuple[str
         (-record.strength, place, name, record) for name, found in answered.items() for place, record in enumerate(found.records)
     ]
     ranked.sort(key=lambda item: item[:2])  # stable: equal ones in the order of the catalog
-    return [(name, cut(record, question.lookup.hidden)) for _, _, name, record in ranked]
+    return [(name, cut(record, question.call.scope.hidden_in(name))) for _, _, name, record in ranked]
 
 
 def _is_ambiguous(answered: Mapping[str, Found]) -> bool:

@@ -9,6 +9,7 @@ from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Relation
 from faas_toolkit.capabilities.crm.filters import Condition, parse_filters
 from faas_toolkit.capabilities.crm.port import Lookup
 from faas_toolkit.capabilities.crm.query import Query
+from faas_toolkit.capabilities.crm.rows import Rows
 from faas_toolkit.core.call import Call, Scope
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.naming import chosen
@@ -24,12 +25,13 @@ class Question:
     names: tuple[str, ...]
     """The sources, in the order of the catalog."""
     lookup: Lookup
-    """For every source alike but for its offset."""
+    """For every source alike but for its offset, its hidden fields and its open records."""
     position: Position
 
     def lookup_of(self, name: str) -> Lookup:
         """What this source is asked."""
-        return replace(self.lookup, offset=self.position.offsets.get(name, 0))
+        scope, offset = self.call.scope, self.position.offsets.get(name, 0)
+        return replace(self.lookup, offset=offset, hidden=scope.hidden_in(name), rows=Rows.of(scope.rows_of(name)))
 
     def next_cursor(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> str:
         """The cursor of the page after this one."""
@@ -55,14 +57,15 @@ def plan(call: Call, names: Sequence[str]) -> Question:
             hint='Examples: query=maria.silva@acme.example; query=Acme, entity=company; entity=deal, filters={"open": true}.',
         )
     asked: tuple[Entity, ...] = ENTITIES if arguments["entity"] == "any" else (cast("Entity", arguments["entity"]),)
-    conditions, entities = parse_filters(filters, asked, call.scope.hidden)
+    hidden = frozenset[str]().union(*map(call.scope.hidden_in, sources))  # by what one source hides, none is filtered
+    conditions, entities = parse_filters(filters, asked, hidden)
     lookup = Lookup(
         call=call,
         query=Query(text) if text else None,
         entities=entities,
         conditions=tuple(_with_owner(condition, call.scope) for condition in conditions),
         include=frozenset(cast("Iterable[Relation]", arguments["include"])),
-        hidden=call.scope.hidden,
+        hidden=hidden,
         limit=cast("int", arguments["limit"]),
     )
     cursor = arguments["cursor"]

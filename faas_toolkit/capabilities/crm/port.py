@@ -13,6 +13,7 @@ from typing import Protocol
 from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.filters import Condition
 from faas_toolkit.capabilities.crm.query import Query
+from faas_toolkit.capabilities.crm.rows import EVERY, Rows
 from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.outbound import Target
@@ -93,6 +94,8 @@ class Lookup:
     include: frozenset[Relation] = frozenset()
     hidden: frozenset[str] = frozenset()
     """`entity.field`s that must be neither given, nor searched, nor followed."""
+    rows: Rows = EVERY
+    """Records that are not open must be neither given, nor counted, nor named, nor linked to."""
     offset: int = 0
     """Records to leave out, counted from the best."""
     limit: int = 5

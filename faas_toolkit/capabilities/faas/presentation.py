@@ -1,10 +1,13 @@
 """What a model reads of a function's answer."""
 
-import json
 from collections.abc import Mapping
+
+from faas_toolkit.core.canonical import beginning_of_json
 
 HEADING = "The function answered: "
 ACCEPTED = "The function accepted the work and has not finished it (HTTP 202); it answered: "
+
+_CUT = "… (cut; ask the function for less)"
 
 
 def present_call(variables: Mapping[str, object], max_chars: int) -> str:
@@ -12,8 +15,7 @@ def present_call(variables: Mapping[str, object], max_chars: int) -> str:
     data, heading = variables["data"], ACCEPTED if variables.get("status") == "pending" else HEADING
     if data is None:
         return f"{heading}nothing."[:max_chars]
-    written = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
+    written = data if isinstance(data, str) else beginning_of_json(data, max_chars)
     if len(heading) + len(written) <= max_chars:
         return heading + written
-    mark = f"… (cut: {len(written):,} characters in all; ask the function for less)"
-    return f"{heading}{written[: max(0, max_chars - len(heading) - len(mark))]}{mark}"[:max_chars]
+    return f"{heading}{written[: max(0, max_chars - len(heading) - len(_CUT))]}{_CUT}"[:max_chars]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faas_toolkit.capabilities.knowledge.bases import Bases
 from faas_toolkit.capabilities.knowledge.capability import KnowledgeSearch
@@ -24,6 +24,10 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.state.sql import Database
+
+if TYPE_CHECKING:
+    from faas_toolkit.capabilities.knowledge.sources.embedded.replica import Replica
+    from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ class Knowledge:
     client: HttpClient
     invoke: InvokeFunction
     kept_for: Callable[[str], float]
+    replica: "SqliteDatabase | None" = None
+    """This node's copy of what is searched, where `database` is a server's."""
 
     @cached_property
     def bases(self) -> Bases:
@@ -75,7 +81,7 @@ class Knowledge:
         match config:
             case EmbeddedKnowledgeConfig():
                 embedder = self._embedder(name, config.embedding) if config.embedding is not None else None
-                own = {"database": self.database, "clock": self.clock, "offload": self.offload}
+                own = {"database": self.database, "clock": self.clock, "offload": self.offload, "replica": self._copies}
                 source = make(name=name, config=config, embedder=embedder, **own)
             case ExternalKnowledgeConfig():
                 source = make(name=name, config=config, client=self.client, now=self.clock.epoch)
@@ -83,6 +89,14 @@ class Knowledge:
                 fresh_for = self.kept_for(config.function)
                 source = make(name=name, config=config, invoke=self.invoke, fresh_for=fresh_for)
         return source
+
+    @cached_property
+    def _copies(self) -> "Replica | None":
+        if self.replica is None:
+            return None
+        from faas_toolkit.capabilities.knowledge.sources.embedded.replica import Replica
+
+        return Replica(shared=self.database, local=self.replica, offload=self.offload)
 
     def _embedder(self, base: str, config: DifyEmbedding | OpenAiEmbedding) -> Embedder:
         embedder: Embedder = self.embedder_class(config.kind)(

@@ -1,7 +1,6 @@
 """Texts to vectors: by a model of Dify's, or by any server that speaks OpenAI's embeddings API."""
 
 import json
-import secrets
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -13,8 +12,8 @@ from faas_toolkit.core.clock import Now
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
-from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.json_request import json_request
 from faas_toolkit.net.openai_failures import failure_of_status
 
 type Purpose = Literal["query", "document"]
@@ -34,6 +33,11 @@ class Embedder(Protocol):
         """What tells its vectors from those of any other model."""
         ...
 
+    @property
+    def needs_host(self) -> bool:
+        """Whether the host is asked."""
+        ...
+
     def __call__(self, texts: Sequence[str], call: Call, purpose: Purpose) -> Vectors:
         """A vector for each text, all of one length, at most `MAX_BATCH` at once; raises a `Failure`."""
         ...
@@ -41,6 +45,8 @@ class Embedder(Protocol):
 
 class DifyEmbedder:
     """A model of the workspace in Dify."""
+
+    needs_host = True
 
     def __init__(self, *, config: DifyEmbedding, outbound: Outbound, client: HttpClient, key: str, now: Now) -> None:
         self.model = f"{config.provider}/{config.model}"[:255]
@@ -70,6 +76,8 @@ class OpenAiEmbedder:
         now: epoch seconds.
     """
 
+    needs_host = False
+
     def __init__(self, *, config: OpenAiEmbedding, outbound: Outbound, client: HttpClient, key: str, now: Now) -> None:
         self.model = f"{httpx.URL(config.url).host}/{config.model}"[:255]
         self._config = config
@@ -86,9 +94,7 @@ class OpenAiEmbedder:
     def _ask(self, texts: Sequence[str], deadline: Deadline) -> Vectors:
         what = f"The embedding model {self._config.model!r}"
         body = json.dumps({"model": self._config.model, "input": list(texts), "encoding_format": "float"}).encode()
-        proof = authorization(self._config.auth, body=body, message_id=secrets.token_hex(16), timestamp=int(self._now()))
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **proof}
-        request = httpx.Request("POST", f"{self._config.url.rstrip('/')}/embeddings", headers=headers, content=body)
+        request = json_request(f"{self._config.url.rstrip('/')}/embeddings", body, auth=self._config.auth, now=self._now)
         response = self._client.send(request, deadline, what=what, max_bytes=_MAX_ANSWER_BYTES, tls=self._config.tls)
         if not response.is_success:
             raise failure_of_status(response, what, self._key, self._now())

@@ -88,6 +88,11 @@ class KnowledgeSource(Protocol):
         """Seconds that an answer may be kept where there is no change counter; 0: not at all."""
         ...
 
+    @property
+    def needs_host(self) -> bool:
+        """Whether answering asks the host, e.g. for the vector of a query."""
+        ...
+
     def find(self, question: Question, deadline: Deadline) -> Found:
         """The passages that answer best, none that the reader may not see; raises a `Failure`."""
         ...

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from faas_toolkit.capabilities.models.port import Asked, Deployment, Report
+from faas_toolkit.capabilities.models.price import count_money
 from faas_toolkit.capabilities.models.tokens import Expectation, estimate, estimate_messages
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.clock import Now
@@ -21,6 +22,9 @@ MAX_ANSWER_CHARS = 1_000_000
 
 _REMEMBERED = 1_000
 """Deployments of which it is known what their answers need."""
+
+_LONGEST = 230.0
+"""Seconds; for what stands around a target whose own timeout holds."""
 
 _NOTICES = {
     "length": "The answer stops at max_tokens; it is not finished.",
@@ -54,9 +58,13 @@ class Generation:
         if len(self._expectations) > _REMEMBERED:  # model_fallback takes whatever name it is given
             del self._expectations[next(iter(self._expectations))]
         run = _Run(deployment, asked, call, expectation, self._now)
-        if deployment.target is None:
-            return run.start(call.deadlines.first_content)
-        attempt = run.attempt(deployment.target, run.start, max_wait)
+        target = deployment.target
+        if target is None:
+            if not call.quotas:
+                return run.start(call.deadlines.first_content)
+            # The limits are the function's own; what is counted here is the caller's.
+            target = Target(id=f"model:{deployment.name}", breaker=None, timeout=_LONGEST, attempts=1)
+        attempt = replace(run.attempt(target, run.start, max_wait), model=deployment.name)
         if deployment.also is None:
             return self._outbound(attempt)
         patience = call.deadlines.total.earlier(max_wait)
@@ -85,14 +93,25 @@ class _Run:
         self._started = self._counted = False
 
     def attempt(self, target: Target, send: Callable[[Deadline], Stream], max_wait: float) -> Attempt[Stream]:
-        reserved = self._expectation.reserve(self._call.workspace.id, self._prompt, self._asked.max_tokens, target)
+        workspace, max_tokens = self._call.workspace.id, self._asked.max_tokens
+        reserved = self._expectation.reserve(workspace, self._prompt, max_tokens, target)
+        prompt, output = self._expectation.of_call(workspace, self._prompt, max_tokens)
+        least = {"tokens": min(prompt, self._prompt), **self._counted_cost(min(prompt, self._prompt), 0)}
+        money = self._counted_cost(prompt, output)
         return Attempt(
             call=self._call,
             target=replace(target, max_wait=max_wait),
             send=send,
-            cost={"tokens": reserved},
+            cost={"tokens": reserved, **_within(target, money, least)},
+            least=least,
             spent=self._spent,
         )
+
+    def _counted_cost(self, prompt: int, completion: int) -> Mapping[str, int]:
+        price, report = self._deployment.price, self._report
+        if price is not None:
+            return price.counted(prompt, completion, self._began)
+        return count_money(report.price, report.currency) if report.price is not None else {}
 
     def start(self, first_content: Deadline) -> Stream:
         self._started = True
@@ -149,20 +168,21 @@ class _Run:
         Nothing at all where a gate further in let nobody through.
         """
         if not self._started:
-            return {"requests": 0, "tokens": 0}
+            return {"requests": 0, "tokens": 0, **self._counted_cost(0, 0)}
         return {} if self._tokens()[2] else self._settled()
 
     def _settled(self) -> Mapping[str, int]:
         prompt, completion, estimated = self._tokens()
+        used = {"tokens": prompt + completion, **self._counted_cost(prompt, completion)}
         if self._counted:
-            return {"tokens": prompt + completion}
+            return used
         self._counted = True
         if not estimated:
             self._expectation.learn(self._call.workspace.id, self._prompt, prompt, completion)
         noted = self._call.record.tokens
         noted["prompt"] = noted.get("prompt", 0) + prompt
         noted["completion"] = noted.get("completion", 0) + completion
-        return {"tokens": prompt + completion}
+        return used
 
     def _answer(self) -> Answer:
         report = self._report
@@ -189,6 +209,14 @@ class _Run:
         if self._report.price is not None:
             return {"amount": self._report.price, "currency": self._report.currency}
         return {}
+
+
+def _within(target: Target, money: Mapping[str, int], least: Mapping[str, int]) -> Mapping[str, int]:
+    """No more than a line of the target allows at all, where the prompt alone fits: as `Expectation.reserve` does for tokens."""
+    smallest = {
+        unit: min((line.limit for line in target.limits if line.unit == unit), default=cost) for unit, cost in money.items()
+    }
+    return {unit: max(least[unit], min(cost, smallest[unit])) for unit, cost in money.items()}
 
 
 def _whole_characters(pieces: Iterator[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from faas_toolkit.core.errors import (
     Failure,
     FunctionError,
     NotFound,
+    QuotaSpent,
     Throttled,
     TimeoutUnknown,
     TooLarge,
@@ -22,7 +23,8 @@ MOVES_ON = (Unavailable, Throttled, TimeoutUnknown, BadResponse, TooLarge, Funct
 """What says something of the deployment. All else says something of the request: another deployment would be asked to do what
 one has found wrong (`invalid_input`), or what one has refused on purpose (`blocked`), and that must not be shopped around.
 
-`too_large` moves on, because the next one may take a longer prompt or allow more tokens; `not_found` is a function that is gone.
+A quota of the caller's own is the same everywhere, unless it is counted by model. `too_large` moves on, because the next one may
+take a longer prompt or allow more tokens; `not_found` is a function that is gone.
 """
 
 
@@ -55,6 +57,8 @@ def ask_in_order(
             stream = generation(deployment, asked, call, patience.remaining())
         except MOVES_ON as failure:
             call.record.decide("models", failure.kind, deployment.name)
+            if isinstance(failure, QuotaSpent) and not failure.by_model:
+                raise
             failures.append((deployment, failure))
         else:
             call.record.decide("models", "answered", f"{deployment.name} {deployment.api_version}".strip())

@@ -1,5 +1,6 @@
 """What an answer costs, by a price list with windows of time."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -42,6 +43,17 @@ class Price:
 
     def cost(self, prompt_tokens: int, completion_tokens: int, epoch: float) -> Mapping[str, object]:
         """The variable `cost`, e.g. `{"amount": 0.00042, "currency": "CNY"}`, at the prices of that moment."""
+        return {"amount": round(self._amount(prompt_tokens, completion_tokens, epoch), _DIGITS), "currency": self.currency}
+
+    def counted(self, prompt_tokens: int, completion_tokens: int, epoch: float) -> Mapping[str, int]:
+        """What limits of cost count, e.g. `{"cost:CNY": 420}`, in millionths, rounded up."""
+        return count_money(self._amount(prompt_tokens, completion_tokens, epoch), self.currency)
+
+    def _amount(self, prompt_tokens: int, completion_tokens: int, epoch: float) -> float:
         now = next((window for window in self.windows if window.holds(epoch)), self)
-        amount = (prompt_tokens * now.input + completion_tokens * now.output) / self.per
-        return {"amount": round(amount, _DIGITS), "currency": self.currency}
+        return (prompt_tokens * now.input + completion_tokens * now.output) / self.per
+
+
+def count_money(amount: float, currency: str) -> Mapping[str, int]:
+    """An amount as limits of cost count it: by `LimitLine.unit`, in millionths of the currency, rounded up."""
+    return {f"cost:{currency}": math.ceil(round(amount * 1_000_000, 3))}

@@ -55,15 +55,19 @@ class Expectation:
         Never more than a line of the target allows at all, where the prompt as it stands would fit: that the answer may be long,
         or that earlier prompts had more tokens than they seemed to, is no reason to refuse calls for ever.
         """
+        corrected, output = self.of_call(workspace, prompt, max_tokens)
+        smallest = min((line.limit for line in target.limits if line.of == "tokens"), default=corrected + output)
+        return max(min(prompt, corrected), min(corrected + output, smallest), 1)
+
+    def of_call(self, workspace: str, prompt: int, max_tokens: int | None) -> tuple[int, int]:
+        """Tokens that a call's prompt and its answer will probably have."""
         seen = self._seen.get(workspace) or _Seen()
-        corrected = math.ceil(prompt * seen.ratio)
         if seen.output is not None:
             expected = math.ceil(seen.output + _SPREAD * seen.deviation)
             output = min(expected, max_tokens) if max_tokens else expected
         else:
             output = max_tokens or _FIRST_GUESS
-        smallest = min((line.limit for line in target.limits if line.of == "tokens"), default=corrected + output)
-        return max(min(prompt, corrected), min(corrected + output, smallest), 1)
+        return math.ceil(prompt * seen.ratio), output
 
     def learn(self, workspace: str, estimated: int, prompt: int, completion: int) -> None:
         """Takes in what an answer says it used."""

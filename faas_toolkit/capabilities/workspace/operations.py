@@ -1,4 +1,4 @@
-"""The operations that answer everyone, filtered to what each may see (catalog.md, Rules)."""
+"""The operations that answer everyone, filtered to what each may see (catalog.md, Rules), and what administrators do."""
 
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Parameter, Shape
@@ -29,6 +29,23 @@ DIAGNOSE = Operation(
     empty={"report": []},
 )
 
+WARM = Operation(
+    name="cache.warm",
+    tool="cache_warm",
+    grant="admin.write",
+    shape=Shape(
+        (
+            Parameter(
+                name="calls", type="value", required=True, example='[{"tool": "crm_lookup", "arguments": {"query": "Acme"}}]'
+            ),
+            Parameter(name="role", max_chars=64, example="member"),
+        )
+    ),
+    large=frozenset({"report"}),
+    empty={"warmed": 0, "kept": 0, "failed": 0, "skipped": 0, "report": []},
+)
+
+
 ERASE = Operation(
     name="workspace.erase",
     tool="erase_person",
@@ -45,4 +62,4 @@ ERASE = Operation(
     empty={"erased": False, "person": "", "report": [], "confirm": ""},
 )
 
-OPERATIONS = (CAPABILITIES, DIAGNOSE, ERASE)
+OPERATIONS = (CAPABILITIES, DIAGNOSE, WARM, ERASE)

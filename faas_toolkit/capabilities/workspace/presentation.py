@@ -1,4 +1,4 @@
-"""What a model reads of the list and of the diagnosis."""
+"""What a model reads of the list, of the diagnosis, and of what was warmed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,6 +27,14 @@ def present_report(variables: Mapping[str, object], max_chars: int) -> str:
     ordered = sorted(findings, key=lambda finding: ("failed", "warning", "ok").index(str(finding["status"])))
     lines = [heading, *(_finding(finding) for finding in ordered)]
     return _cut(lines, max_chars)
+
+
+def present_warming(variables: Mapping[str, object], max_chars: int) -> str:
+    """The numbers, then what failed and what was skipped."""
+    numbers = ", ".join(f"{variables[name]} {name}" for name in ("warmed", "kept", "failed", "skipped"))
+    told = [row for row in _rows(variables, "report") if row["outcome"] in ("failed", "skipped")]
+    lines = [f"- call {row['number']} ({row['tool']}) {row['outcome']}: {row.get('message', '')}" for row in told]
+    return _cut([f"{numbers}.", *lines], max_chars)
 
 
 def present_erasure(variables: Mapping[str, object], max_chars: int) -> str:

@@ -5,7 +5,6 @@ for the disk, and starts anew where it is damaged.
 """
 
 import contextlib
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.offload import Offload
+from faas_toolkit.state.cache.back_off import BackOff
 from faas_toolkit.state.cache.port import MAX_VALUE_BYTES, Kept
 from faas_toolkit.state.cipher import Keyring
 from faas_toolkit.state.private_file import make_private
@@ -36,11 +36,12 @@ _DROP_EXPIRED = "DELETE FROM entries WHERE expires <= ?"
 _DROP_OLDEST = (
     "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries ORDER BY rowid LIMIT (SELECT count(*) / 4 + 1 FROM entries))"
 )
-_log = logging.getLogger("faas_toolkit.cache")
 
 
 class DiskCache:
     """One SQLite file, shared by the processes of one machine; the oldest quarter goes when it has grown to its bound."""
+
+    name = "disk"
 
     def __init__(self, *, path: Path, clock: Clock, offload: Offload, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
@@ -49,7 +50,12 @@ class DiskCache:
         self._max_bytes = max_bytes
         self._keyring = Keyring("cache")
         self._idle: deque[sqlite3.Connection] = deque()
-        self._not_before = 0.0
+        self._back_off = BackOff("disk cache", seconds=_REST_SECONDS, clock=clock)
+
+    @property
+    def problem(self) -> str:
+        """Why it is left alone."""
+        return self._back_off.problem
 
     def get(self, workspace: Workspace, name: str) -> Kept | None:
         """The value, or None, also where it was tampered with."""
@@ -59,7 +65,7 @@ class DiskCache:
         def read(connection: sqlite3.Connection) -> Kept | None:
             row = connection.execute(_GET, (cipher.blind(name), now)).fetchone()
             value = cipher.open(name, row[1]) if row else None
-            return None if value is None else Kept(value, row[0] - now)
+            return None if value is None else Kept(value, row[0] - now, self.name)
 
         return self._attempt(read)
 
@@ -88,14 +94,12 @@ class DiskCache:
 
     def _attempt[T](self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """The result of `work`; None where the disk does not want, after which it is left alone for a while."""
-        if self._clock.monotonic() < self._not_before:
+        if self._back_off.problem:
             return None
         try:
             return self._offload.run("sqlite", lambda: self._with_connection(work))
         except (sqlite3.Error, OSError) as error:
-            self._not_before = self._clock.monotonic() + _REST_SECONDS
-            name = getattr(error, "sqlite_errorname", type(error).__name__)
-            _log.warning("The disk cache is left alone for %d s: %s.", _REST_SECONDS, name)
+            self._back_off.begin(getattr(error, "sqlite_errorname", type(error).__name__))
             return None
 
     def _with_connection[T](self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Unavailable
-from faas_toolkit.state.cache.port import CacheStore, Kept
+from faas_toolkit.state.cache.port import Kept, Lead
+from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.state.data_keys import DataKeys
 
 OWNER = "cache"
@@ -17,12 +18,12 @@ OWNER = "cache"
 
 
 class EpochCache:
-    """A `CacheStore` in front of another one, which it gives a key and names of the age that the workspace's cache is in.
+    """The tiers of a cache, with a key and names of the age that each workspace's cache is in.
 
     Where the age cannot be told, because the database is away, nothing is found and nothing kept.
     """
 
-    def __init__(self, *, store: CacheStore, keys: DataKeys) -> None:
+    def __init__(self, *, store: TieredCache, keys: DataKeys) -> None:
         self._store = store
         self._keys = keys
 
@@ -31,11 +32,22 @@ class EpochCache:
         aged = self._aged(workspace)
         return None if aged is None else self._store.get(aged[0], aged[1] + name)
 
-    def put(self, workspace: Workspace, name: str, kept: Kept) -> None:
-        """Keeps the value for this age."""
+    def put(self, workspace: Workspace, name: str, kept: Kept, token: str = "") -> None:
+        """Keeps the value for this age; `token`: of the lease it was made under."""
         aged = self._aged(workspace)
         if aged is not None:
-            self._store.put(aged[0], aged[1] + name, kept)
+            self._store.put(aged[0], aged[1] + name, kept, token)
+
+    def take(self, workspace: Workspace, name: str, seconds: float) -> Lead:
+        """Who makes the value in this age."""
+        aged = self._aged(workspace)
+        return Lead("") if aged is None else self._store.take(aged[0], aged[1] + name, seconds)
+
+    def give_up(self, workspace: Workspace, name: str, token: str) -> None:
+        """Ends a lease without a value."""
+        aged = self._aged(workspace)
+        if aged is not None:
+            self._store.give_up(aged[0], aged[1] + name, token)
 
     def _aged(self, workspace: Workspace) -> tuple[Workspace, str] | None:
         """The workspace with the key of this age, for which both its own and the age's are needed; and how names begin."""

@@ -73,17 +73,38 @@ def partner_directory(request: flask.Request) -> tuple[dict[str, Any], int]:
     asked: Any = request.get_json(silent=True, force=True)
     if not isinstance(asked, dict) or asked.get("operation") != "crm.find":
         return {"error": {"message": 'Send {"operation": "crm.find", "query": "…", "entities": [...]}.'}}, 400
+    records = open_records(asked.get("rows", {}))
     found = [
         {**record, "match": match}
-        for record in RECORDS
+        for record in records
         if entity_of(record) in asked["entities"]
         and (match := match_of(record, asked["query"]))
         and all(fulfils(record, condition) for condition in asked["filters"])
     ]
     found.sort(key=lambda record: ("id", "exact", "words of the name", "words").index(record["match"]))
     first = asked["offset"]
-    page = [with_related(record, asked["include"], asked["related_limit"]) for record in found[first : first + asked["limit"]]]
-    return {"records": page, "total": len(found)}, 200
+    page = found[first : first + asked["limit"]]
+    shown = [with_related(record, records, asked["include"], asked["related_limit"]) for record in page]
+    return {"records": shown, "total": len(found), "rows_applied": True}, 200
+
+
+def open_records(rows: Mapping[str, list[Mapping[str, list[object]]]]) -> list[Record]:
+    """The records that the caller may know of, without links to others: one of the entity's alternatives holds, if it has any."""
+    opened = {
+        record["id"]: record
+        for record in RECORDS
+        if entity_of(record) not in rows or any(holds(record, fields) for fields in rows[entity_of(record)])
+    }
+    return [
+        {name: value for name, value in record.items() if not isinstance(value, dict) or value["id"] in opened}
+        for record in opened.values()
+    ]
+
+
+def holds(record: Record, fields: Mapping[str, list[object]]) -> bool:
+    """Whether every field has one of its values; a link is compared by its id."""
+    values = {name: record.get(name) for name in fields}
+    return all((value["id"] if isinstance(value, dict) else value) in fields[name] for name, value in values.items())
 
 
 def match_of(record: Record, query: str) -> str:
@@ -126,12 +147,12 @@ def as_list(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else [value]
 
 
-def with_related(record: Record, include: list[str], most: int) -> dict[str, Any]:
+def with_related(record: Record, records: list[Record], include: list[str], most: int) -> dict[str, Any]:
     """The record with the numbers of what hangs on it, and with the records that were asked for along."""
     entity = entity_of(record)
     shown: dict[str, Any] = {**record, "related": {}}
     for child, relation in RELATED.items():
-        hanging = [each for each in RECORDS if entity_of(each) == child and each.get(entity, {}).get("id") == record["id"]]
+        hanging = [each for each in records if entity_of(each) == child and each.get(entity, {}).get("id") == record["id"]]
         if entity in ("company", "person") and child != entity:
             shown["related"][relation] = {"total": len(hanging), "open": sum(bool(each.get("open")) for each in hanging)}
             if relation in include:

@@ -31,7 +31,7 @@ def test_the_whole_document_becomes_typed(load, good):
     assert catalog.functions["score"].auth.standard_webhook.get_secret_value().startswith("whsec_")
     assert catalog.functions["report_sales"].target.region == "eu-west-1"
     assert catalog.operations["crm.lookup"].before == "score"
-    assert catalog.review.refuse[1].words == ("foolish", "barren")
+    assert catalog.review.refuse[1].words.split() == ["foolish", "barren"]
     assert [(line.limit, line.per, line.by) for line in catalog.limits] == [(200, 60, ("user",)), (2000, 86400, ("role", "app"))]
     assert catalog.network.allow == ("10.2.0.0/16", "http://models.internal:8000")
     assert (catalog.audit.keep, catalog.audit.arguments, catalog.audit.write) == (180 * 86400, "masked", "durable")
@@ -186,6 +186,32 @@ def test_what_is_probably_not_meant_is_a_warning(load, role, path, words):
     assert warning.path == path
     assert words in warning.message
     assert warning.line == 3
+
+
+COSTS = "limits: [{of: cost, limit: 5, per: 1d, currency: CNY}]"
+DEPLOYMENT = "{name: a, kind: dify, provider: v/x/x, model: m%s}"
+PRICED = ", price: {currency: %s, input: 1, output: 2}"
+
+
+@pytest.mark.parametrize(
+    ("deployment", "limits", "warned"),
+    [
+        ("", COSTS, True),
+        (PRICED % "USD", COSTS, True),
+        (PRICED % "CNY", COSTS, False),
+        ("", "", False),
+        (", limits: [{cost: 5, currency: CNY, per: 1d}]", "", True),
+        (", limits: [{cost: 5, currency: CNY, per: 1d}]" + PRICED % "CNY", "", False),
+    ],
+)
+def test_a_deployment_whose_cost_nobody_can_know_before_is_a_warning(load, deployment, limits, warned):
+    pools = f"models: {{pools: {{chat: {{deployments: [{DEPLOYMENT % deployment}]}}}}}}"
+    warnings = load(f"version: 1\n{pools}\n{limits}\n").warnings
+    assert len(warnings) == warned
+    for warning in warnings:
+        assert warning.path == "models.pools.chat.deployments[0]"
+        assert "no price in it, so it counts as 0" in warning.message
+        assert "price: {currency: CNY" in warning.hint
 
 
 def test_functions_that_no_role_may_call_are_a_warning(load):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faas_toolkit.core.quantity import parse_amount, parse_duration
+from faas_toolkit.core.quantity import parse_amount, parse_duration, parse_money
 
 ENDLESS = [pytest.param(10**5_000, id="endless"), pytest.param(-(10**5_000), id="endlessly negative")]
 HOSTILE = [
@@ -75,3 +75,17 @@ def test_anything_else_than_a_quantity_is_a_value_error(value):
             assert parse(value) >= 0
         except ValueError as error:
             assert str(error)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize(
+    ("written", "millionths"),
+    [(50, 50_000_000), ("0.5", 500_000), (0.1, 100_000), ("2k", 2_000_000_000), ("0.000001", 1), ("1000M", 10**15)],
+)
+def test_money_is_read_in_millionths(written, millionths):
+    assert parse_money(written) == millionths
+
+
+@pytest.mark.parametrize("written", [*HOSTILE, *ENDLESS, 0, "0", "0.0000001", "1001M", 1e300])
+def test_what_is_no_money_is_taught(written):
+    with pytest.raises(ValueError, match="amount"):
+        parse_money(written)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faas_toolkit.core.redaction import DETECTORS, SECRET_MARK, SecretRedactor, find_personal_data, mask_partially, mask_text
+from faas_toolkit.core.redaction import (
+    DETECTORS,
+    SECRET_MARK,
+    Found,
+    SecretRedactor,
+    find_personal_data,
+    mask_partially,
+    mask_text,
+)
 
 BOTH = ("email", "phone")
 
@@ -128,9 +136,10 @@ def test_what_is_masked_keeps_its_length_of_words_and_shows_no_more(text):
         assert mask_partially(found) != found.text
 
 
-def test_every_detector_is_named_as_its_findings_are():
-    for name in DETECTORS:
-        assert {found.detector for found in DETECTORS[name]("abc@example.com 138-1234-5678", "")} == {name}
+def test_a_word_list_is_no_secret_and_a_long_key_is_one():
+    assert not SecretRedactor(["word, " * 100_000])
+    key = "0123456789abcdef" * 1_000
+    assert SecretRedactor([key])(f"a {key} b") == f"a {SECRET_MARK} b"
 
 
 def test_a_secret_is_removed_from_every_text_of_a_value_and_nothing_else_changes():
@@ -218,3 +227,66 @@ def test_pieces_that_cannot_belong_to_a_secret_do_not_wait():
 def test_only_the_possible_beginning_of_a_secret_waits():
     pieces = SecretRedactor(["open-sesame"]).pieces(iter(["say open", "-sesame now", " open"]))
     assert list(pieces) == ["say ", f"{SECRET_MARK} now", " ", "open"]
+
+
+# --- several detectors in one place
+
+
+ALL = tuple(DETECTORS)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("13812345678@qq.com", "1***@qq.com"),
+        ("tel: 378282246310005", "tel: ***********0005"),
+        ("https://ana:geheim1@example.com/x", "https://ana:***@example.com/x"),
+        ("DE89 3704 0044 0532 0130 00", "DE** **** **** **** **30 00"),
+        ("4111 1111 1111 1111", "**** **** **** 1111"),
+        ("11010519491231002X", "**************002X"),
+        ("123-45-6789", "***-**-6789"),
+        ("My Number: 1234-5678-9018", "My Number: ****-****-**18"),
+        ("password: geheim123!", "password: ***"),
+    ],
+)
+def test_of_all_detectors_the_longest_and_surest_finding_is_shown_in_part(text, masked):
+    assert mask_text(text, ALL) == masked
+    assert mask_text(masked, ALL) == masked
+
+
+def test_findings_that_reach_beyond_each_other_become_one_that_is_hidden_whole():
+    (found,) = find_personal_data(
+        "0612345678@x 06123", [], known=[Found("phone", 0, 10, "0612345678"), Found("secret", 5, 12, "45678@x")]
+    )
+    assert (found.detector, found.start, found.end, found.whole) == ("secret", 0, 12, False)
+    assert found.text == "0612345678@x"
+    assert mask_partially(found) == "***"
+
+
+def test_a_password_in_what_looks_like_an_address_is_found_as_a_password_only():
+    text = "https://ana:geheim1@example.com"
+    assert [(found.detector, found.text) for found in find_personal_data(text, ALL)] == [("secret", "geheim1")]
+    assert [found.detector for found in find_personal_data(text, BOTH)] == ["email"]
+
+
+@given(st.text(alphabet="ab@.:/c om1234567890-+() 电话DEXkey=", max_size=80))
+def test_no_text_breaks_the_choice_between_findings(text):
+    masked = mask_text(text, ALL)
+    assert mask_text(masked, [name for name in ALL if name != "secret"]).count("@") == masked.count("@")
+
+
+@pytest.mark.parametrize("value", ["13812345678", "4111 1111 1111 1111", "123-45-6789", "11010519491231002X", "ana@example.com"])
+@pytest.mark.parametrize("escape", ["\\n", "\\t", "\\r\\n", "\n"])
+def test_what_stands_behind_a_line_break_as_json_spells_it_is_found(value, escape):
+    (found,) = find_personal_data(f"first line{escape}{value}{escape}next line", ALL)
+    assert found.text == value
+
+
+def test_labels_are_read_in_json_inside_json():
+    text = json.dumps(json.dumps({"whatsapp": "467733064", "password": "geheim123!"}))
+    assert [found.text for found in find_personal_data(text, ALL)] == ["467733064", "geheim123!"]
+
+
+def test_a_value_is_found_in_a_text_of_several_lines_in_json():
+    text = json.dumps({"a": 'x\n13812345678\t"ana@example.com"'})
+    assert mask_text(text, ALL) == json.dumps({"a": 'x\n*********78\t"a***@example.com"'})

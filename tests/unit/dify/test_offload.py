@@ -150,7 +150,7 @@ import sys, gevent
 from pathlib import Path
 from sqlalchemy import text
 from faas_toolkit.dify.offload import GeventOffload
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 offload = GeventOffload()
 databases = [Database(path=Path(sys.argv[1]) / name, offload=offload) for name in ("one.db", "two.db")]

@@ -5,7 +5,7 @@ import base64
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from faas_toolkit.core.outbound import LimitLine
+from faas_toolkit.core.outbound import LimitLine, SaturationRules
 from faas_toolkit.net.config import Auth, AwsAuth, Breaker, Limit, Network, TargetSection, Tls
 
 WEBHOOK = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -58,6 +58,7 @@ def test_no_problem_repeats_the_secret():
         ({"requests": 60, "per": "60s", "adapt_to": 90}, LimitLine("requests", 60, 60.0, 90)),
         ({"tokens": "100k", "per": "1m"}, LimitLine("tokens", 100_000, 60.0)),
         ({"concurrency": 8}, LimitLine("concurrency", 8)),
+        ({"cost": "0.5", "currency": "CNY", "per": "1d"}, LimitLine("cost", 500_000, 86_400.0, currency="CNY")),
     ],
 )
 def test_a_limit_becomes_a_line_of_the_gate(value, line):
@@ -74,6 +75,10 @@ def test_a_limit_becomes_a_line_of_the_gate(value, line):
         ({"concurrency": 8, "per": "60s"}, "takes none"),
         ({"requests": 60, "per": "60s", "adapt_to": 50}, "at least 60"),
         ({"requests": "many", "per": "60s"}, "200, 100k or 2M"),
+        ({"cost": 5, "per": "1d"}, "cost needs its currency"),
+        ({"requests": 5, "per": "1d", "currency": "CNY"}, "nothing else has one"),
+        ({"cost": 5, "currency": "CNY"}, "need per"),
+        ({"concurrency": 5, "adapt_to": 9}, "adapt_to grows"),
     ],
 )
 def test_a_wrong_limit_is_taught(value, taught):
@@ -89,6 +94,34 @@ def test_a_target_carries_its_limits_breaker_and_timeout():
     assert target.limits == (LimitLine("requests", 1, 1.0),)
     assert target.breaker is not None
     assert (target.breaker.open_for, target.breaker.minimum, target.breaker.window) == (60.0, 2, 30.0)
+
+
+def test_a_breaker_says_what_is_slow_and_what_is_saturated():
+    section = TargetSection.model_validate(
+        {
+            "limits": [{"concurrency": 8}],
+            "breaker": {"slow": "5s", "slow_rate": 0.25, "saturated": {"wait": "2s", "in_flight": 0.9, "for": "20s"}},
+        }
+    )
+    rules = section.to_target("x").breaker
+    assert (rules.slow, rules.slow_rate) == (5.0, 0.25)
+    assert rules.saturation == SaturationRules(wait=2.0, in_flight=0.9, period=20.0)
+    plain = TargetSection().to_target("x").breaker
+    assert (plain.slow, plain.saturation) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("breaker", "limits", "taught"),
+    [
+        ({"slow": "20s"}, [], "at least the timeout"),
+        ({"saturated": {"wait": "1s"}}, [], "the wait for limits"),
+        ({"saturated": {"in_flight": 1}}, [{"requests": 1, "per": "1s"}], "a share of concurrency"),
+        ({"saturated": {"for": "5s"}}, [{"concurrency": 1}], "wait or in_flight"),
+        ({"slow_rate": 0.5}, [], "from when an answer is slow"),
+    ],
+)
+def test_a_breaker_that_could_never_trip_is_taught(breaker, limits, taught):
+    assert taught in problems(TargetSection, {"breaker": breaker, "limits": limits})
 
 
 def test_a_breaker_can_be_switched_off():

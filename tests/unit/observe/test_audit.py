@@ -10,7 +10,7 @@ from faas_toolkit.core.errors import Internal, Unavailable
 from faas_toolkit.dify.offload import GeventOffload
 from faas_toolkit.observe import audit as audit_module
 from faas_toolkit.observe.audit import AuditLog
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import ONE, LaterOffload, fill, row, rows, workspace_of
 
 

@@ -17,7 +17,7 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.cipher import Keyring
 from faas_toolkit.state.file_values import FileValues
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import row
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage

@@ -76,3 +76,16 @@ def test_counting_loads_no_library():
         "sys.exit('prometheus_client' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_looks_into_the_cache_are_counted_by_tier():
+    metrics = Metrics()
+    for tier in ("memory", "memory", "redis", "miss"):
+        metrics.cache_read("crm.lookup", tier, stale=False)
+    metrics.cache_read("crm.lookup", "redis", stale=True)
+    numbers = read(metrics)
+
+    assert numbers["faas_toolkit_cache_reads_total", "crm.lookup", "false", "memory"] == 2
+    assert numbers["faas_toolkit_cache_reads_total", "crm.lookup", "false", "redis"] == 1
+    assert numbers["faas_toolkit_cache_reads_total", "crm.lookup", "true", "redis"] == 1
+    assert numbers["faas_toolkit_cache_reads_total", "crm.lookup", "false", "miss"] == 1

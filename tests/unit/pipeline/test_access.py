@@ -3,12 +3,14 @@
 import jwt
 import pytest
 
-from faas_toolkit.core.call import ApiClient, Scope
+from faas_toolkit.core.call import ApiClient, RecordRights, Scope
+from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.pipeline.access import Access, Role
-from faas_toolkit.pipeline.identity_token import TokenVerifier
+from faas_toolkit.pipeline.identity_key import key_of_secret
+from faas_toolkit.pipeline.identity_token import FixedKeys, TokenVerifier
 from tests.fakes.calls import End, make_call
 from tests.fakes.clock import FakeClock
 
@@ -28,13 +30,27 @@ ROLES = {
     "admin": Role(allow=("*",), sources={"crm": ("*",), "functions": ("*",), "knowledge": ("*",)}),
     "nothing": Role(),
 }
+ROWS = {
+    "own": Role(allow=("crm.read",), sources={"crm": ("main",)}, rows={"deal": {"owner": ("$subject",)}}),
+    "team": Role(
+        allow=("crm.read",),
+        sources={"crm": ("main", "sales")},
+        rows={"deal": {"owner": ("$groups", "pool")}, "ticket": {"open": (True,)}},
+    ),
+    "tenant": Role(allow=("crm.read",), sources={"crm": ("*",)}, rows={"company": {"name": ("$tenant",)}}),
+    "partner": Role(allow=("crm.read",), sources={"crm": ("partner",)}),
+    "lending": Role(sources={"crm": ("*",)}),
+    "granting": Role(allow=("crm.read",)),
+    "hiding": Role(sources={"crm": ("main",)}, hidden=frozenset({"person.phone"}), rows={"deal": {"owner": ("ana",)}}),
+}
 OPEN = Operation(name="workspace.diagnose", tool="diagnose", grant=None, shape=Shape())
 UPDATE = Operation(name="crm.update", tool="crm_update", grant="crm.write", shape=Shape())
 
 
 def access(default_role="member", keys=(KEY,)):
     clock = FakeClock(epoch=NOW)
-    return Access(roles=ROLES, default_role=default_role, verifier=TokenVerifier(keys=keys, clock=clock) if keys else None)
+    verifier = TokenVerifier(keys=FixedKeys(list(map(key_of_secret, keys))), clock=clock) if keys else None
+    return Access(roles=ROLES, default_role=default_role, verifier=verifier)
 
 
 def token(*, key=KEY, **claims):
@@ -45,6 +61,14 @@ def passed(policy, **changes):
     end = End()
     policy(make_call(**changes), end)
     return end.calls[0]
+
+
+def rows_of(*names, source="main", **claims):
+    """What records of a source a caller of these roles sees."""
+    verifier = TokenVerifier(keys=FixedKeys([key_of_secret(KEY)]), clock=FakeClock(epoch=NOW))
+    policy = Access(roles=ROWS, default_role=names[0], verifier=verifier)
+    given = {"origin_identity_token": token(roles=list(names), **claims)} if claims.pop("signed", True) else {}
+    return passed(policy, operation=OPEN, **given).scope.rows_of(source)
 
 
 def with_roles(*names, operation=OPEN):
@@ -174,6 +198,75 @@ def test_a_field_is_hidden_only_if_every_role_that_opens_the_crm_hides_it():
 
 def test_a_role_that_does_not_open_the_crm_has_no_say_in_its_fields():
     assert with_roles("member", "caller", "nothing").scope.hidden == {"person.phone", "person.email"}
+
+
+def test_a_role_sees_the_records_that_hold_what_the_token_says():
+    assert rows_of("own") == {"deal": ({"owner": ("alice",)},)}
+    assert rows_of("own", sub="bo") == {"deal": ({"owner": ("bo",)},)}
+    assert rows_of("team", groups=["b", "a"])["deal"] == ({"owner": ("a", "b", "pool")},)
+    assert rows_of("tenant", tenant="Acme") == {"company": ({"name": ("Acme",)},)}
+
+
+def test_where_a_token_says_nothing_or_there_is_none_no_record_fits():
+    assert rows_of("own", signed=False) == {"deal": ({"owner": ()},)}
+    assert rows_of("tenant") == {"company": ({"name": ()},)}
+    assert rows_of("team", signed=False)["deal"] == ({"owner": ("pool",)},)
+
+
+def test_a_claim_that_is_written_like_a_word_of_the_catalog_means_itself():
+    assert rows_of("tenant", sub="admin", tenant="$subject") == {"company": ({"name": ("$subject",)},)}
+
+
+def test_several_roles_see_what_any_of_them_sees_source_by_source():
+    assert rows_of("own", "team", groups=["a"]) == {"deal": ({"owner": ("alice",)}, {"owner": ("a", "pool")})}
+    assert rows_of("own", "team", source="sales", groups=["a"])["ticket"] == ({"open": (True,)},)
+
+
+def test_a_role_that_opens_another_source_whole_opens_nothing_in_this_one():
+    assert rows_of("own", "partner") == {"deal": ({"owner": ("alice",)},)}
+    assert rows_of("own", "partner", source="partner") == {}
+
+
+def test_a_field_that_is_hidden_in_one_source_is_not_shown_by_a_role_for_another():
+    hiding = Role(allow=("crm.read",), sources={"crm": ("main",)}, hidden=frozenset({"person.phone"}))
+    roles = {"hiding": hiding, "partner": ROWS["partner"], "boss": ROLES["admin"]}
+    verifier = TokenVerifier(keys=FixedKeys([key_of_secret(KEY)]), clock=FakeClock(epoch=NOW))
+    policy = Access(roles=roles, default_role="hiding", verifier=verifier)
+
+    def hidden(*names):
+        scope = passed(policy, origin_identity_token=token(roles=list(names))).scope
+        return [set(scope.hidden_in(source)) for source in ("main", "partner")]
+
+    assert hidden("hiding", "partner") == [{"person.phone"}, set()]
+    assert hidden("hiding", "boss") == [set(), set()]
+    assert hidden("hiding")[0] == {"person.phone"}
+
+
+def test_a_role_that_may_not_use_the_crm_opens_no_record():
+    assert rows_of("own", "lending") == {"deal": ({"owner": ("alice",)},)}
+    assert rows_of("granting", "own") == {"deal": ({"owner": ("alice",)},)}
+
+
+def test_a_grant_and_a_source_from_two_roles_hide_what_the_one_with_the_source_hides():
+    policy = Access(
+        roles=ROWS, default_role="x", verifier=TokenVerifier(keys=FixedKeys([key_of_secret(KEY)]), clock=FakeClock(epoch=NOW))
+    )
+    scope = passed(policy, origin_identity_token=token(roles=["granting", "hiding"])).scope
+    assert scope.hidden == {"person.phone"}
+    assert scope.rows_of("main") == {"deal": ({"owner": ("ana",)},)}
+
+
+def test_answers_are_kept_apart_by_the_records_that_a_caller_sees():
+    policy = Access(roles=ROWS, default_role="own", verifier=None)
+    keys = []
+    for role in ("own", "team", "tenant", "partner"):
+        client = ApiClient(name="agent", role=role)
+        keys.append(canonical_json(passed(policy, origin_client=client).scope.fingerprint()))
+    assert len(set(keys)) == 4
+    one, other = (
+        Scope(records=(RecordRights(sources=("*",), only={"deal": {"owner": values}}),)) for values in (("a", "b"), ("a,b",))
+    )
+    assert canonical_json(one.fingerprint()) != canonical_json(other.fingerprint())
 
 
 def test_the_weakest_mask_holds_and_a_role_that_says_nothing_masks_in_part():

@@ -18,7 +18,7 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import personal_parts
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost

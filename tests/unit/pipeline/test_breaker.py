@@ -151,3 +151,56 @@ def test_an_open_breaker_is_remembered_longer_than_its_window():
     assert Breaker(RULES).memory < 60 * SECOND
     assert opened().memory == 3_600 * SECOND
     assert recovered(20 * SECOND).memory >= 15 * SECOND
+
+
+class TestSlowness:
+    RULES = BreakerRules(window=30.0, minimum=5, failure_rate=0.5, open_for=15.0, slow=2.0, slow_rate=0.4)
+
+    def answers(self, *seconds: float, breaker: Breaker | None = None) -> Breaker:
+        breaker = breaker or Breaker(self.RULES)
+        for number, took in enumerate(seconds):
+            breaker.settle(str(number), breaker.turn, True, number, int(took * SECOND))
+        return breaker
+
+    def test_it_opens_where_the_share_of_slow_answers_is_reached_and_says_why(self):
+        breaker = self.answers(0.1, 0.1, 0.1, 2.0, 3.0)
+        assert (breaker.open_until, breaker.why) == (4 + 15 * SECOND, "slow")
+
+    def test_it_stays_closed_below_its_share_its_bound_or_its_minimum(self):
+        assert self.answers(0.1, 0.1, 0.1, 0.1, 3.0).open_until is None
+        assert self.answers(*[1.999999] * 50).open_until is None
+        assert self.answers(3.0, 3.0, 3.0, 3.0).open_until is None
+
+    def test_slow_answers_outside_the_window_do_not_count(self):
+        breaker = self.answers(3.0, 3.0, 3.0, 3.0)
+        breaker.settle("late", 0, True, 34 * SECOND, 3 * SECOND)
+        assert breaker.open_until is None
+
+    def test_without_a_bound_nothing_is_slow(self):
+        breaker = Breaker(RULES)
+        self.answers(*[100.0] * 50, breaker=breaker)
+        assert breaker.open_until is None
+
+    @pytest.mark.parametrize("answered", [False, None])
+    def test_only_answers_are_slow_not_failures_and_not_a_429(self, answered):
+        breaker = Breaker(BreakerRules(minimum=3, failure_rate=1.0, slow=2.0))
+        breaker.settle("good", 0, True, 0, 1)
+        for number in range(20):
+            breaker.settle(str(number), 0, answered, 0, 10 * SECOND)
+        assert breaker.open_until is None
+
+    def test_a_probe_that_answers_slowly_opens_it_again_and_a_quick_one_closes_it(self):
+        breaker = self.answers(*[3.0] * 5)
+        now = 4 + 15 * SECOND
+        breaker.passed("probe", now, SECOND)
+        breaker.settle("probe", breaker.turn, True, now + 2 * SECOND, 2 * SECOND)
+        assert (breaker.open_until, breaker.why) == (now + 17 * SECOND, "slow")
+        breaker.passed("next", now + 17 * SECOND, SECOND)
+        breaker.settle("next", breaker.turn, True, now + 18 * SECOND, SECOND)
+        assert breaker.open_until is None
+
+    def test_what_it_opened_for_is_what_it_opened_for_last(self):
+        breaker = self.answers(*[3.0] * 5)
+        breaker.passed("probe", 16 * SECOND, SECOND)
+        breaker.settle("probe", breaker.turn, False, 16 * SECOND)
+        assert breaker.why == "failed"

@@ -21,7 +21,7 @@ from faas_toolkit.pipeline.front import compose
 from faas_toolkit.pipeline.intent import Intent
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes import audit_killed
 from tests.fakes.audit import ONE, FlakyDatabase, rows
 from tests.fakes.calls import LOOKUP, End, make_call

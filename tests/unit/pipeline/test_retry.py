@@ -191,3 +191,15 @@ class TestBudget:
         assert house.failing(DOWN, call=a_call(house.clock, workspace="w2")) == 3
         house.target = Target(id="function:other", breaker=None, attempts=3)
         assert house.failing(DOWN) == 3
+
+    def test_only_calls_that_were_let_through_are_traffic(self):
+        house = House(attempts=3, limits=(LimitLine("requests", 20, 3_600.0),), max_wait=0)
+        for _ in range(10):
+            house.ask("answer")
+        house.ask("answer")
+        sent = 11
+        for _ in range(300):
+            sent += house.failing(DOWN)
+        assert sent == 20
+        house.target = Target(id="function:score", breaker=None, attempts=9)
+        assert house.failing(DOWN) == 1, "the free repetitions are spent, and what was refused has bought none"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faas_toolkit.core.call import Answer, Caller
 from faas_toolkit.core.errors import BadResponse, Blocked, Cancelled, FunctionError, InvalidInput, NotFound, Unavailable
-from faas_toolkit.core.offload import Pace
+from faas_toolkit.core.offload import InlineOffload, Pace
 from faas_toolkit.core.redaction import SecretRedactor, mask_text
 from faas_toolkit.core.stream import End as StreamEnd
 from faas_toolkit.core.stream import Stream
@@ -100,6 +100,67 @@ def test_ten_thousand_words_cost_no_more_than_ten():
     few = Refusals((), [f"word{n}" for n in range(10)])
     many = Refusals((), [f"word{n}" for n in range(10_000)] + [f"词{n}" for n in range(1_000)])
     assert seconds(many) < 5 * seconds(few) + 0.005
+
+
+def test_a_list_of_a_hundred_thousand_words_is_one_text_and_finds_each_of_them():
+    words = [f"word{n} of list" for n in range(50_000)] + [f"词语{n}号" for n in range(50_000)]
+    refused = Refusals((), ("\n".join(words),))
+    assert refused("a WORD49999  of\nlist b")
+    assert refused("前词语31415号后")
+    assert not refused("word50000 of list, 词语50000号")
+
+
+HOSTILE_LISTS = {
+    "nested": ("\n".join("ab" + "c" * n for n in range(198)), "ab "),
+    "deep": ("\n".join("ab " * n + "x" for n in range(1, 66)), "ab "),
+    "equal beginnings": ("\n".join(f"ignore all previous {n}" for n in range(20_000)), "ignore all previous "),
+    "unspaced": ("\n".join("字" * n + "词" for n in range(1, 199)), "字"),
+}
+
+
+@pytest.mark.parametrize(("words", "piece"), HOSTILE_LISTS.values(), ids=HOSTILE_LISTS.keys())
+def test_a_hostile_list_makes_time_grow_with_the_text_and_not_faster(words, piece):
+    refused = Refusals((), (words.replace("ab\n", "", 1),))
+
+    def seconds(size):
+        started = time.perf_counter()
+        refused((piece * size)[:size])
+        return time.perf_counter() - started
+
+    seconds(1_000)
+    assert seconds(80_000) < 8 * 4 * min(seconds(10_000) for _ in range(3)) + 0.02
+
+
+class Pools(InlineOffload):
+    def __init__(self):
+        self.used = []
+
+    def run(self, pool, work):
+        self.used.append(pool)
+        return work()
+
+
+def test_lists_are_read_and_long_texts_are_looked_through_where_they_hold_nobody():
+    pools = Pools()
+    refused = Refusals(("a+b",), ("bomb",), pools)
+    assert pools.used == []
+    assert not refused("short")
+    assert not refused("short")
+    assert pools.used == ["parse"]
+    assert refused("x" * 5_000 + " bomb")
+    assert pools.used == ["parse", "parse"]
+
+
+def test_a_list_is_read_once_though_many_ask_at_once():
+    refused = Refusals((), ("bomb",))
+    assert refused._read() is refused._read()
+
+
+@pytest.mark.parametrize("at", range(Pace.PORTION - 8, Pace.PORTION + 3))
+def test_a_word_is_found_where_the_portions_of_a_long_text_meet(at):
+    assert refuses("字" * at + "ｂｏｍｂ" + "字" * 100, words=("bomb",))
+    assert refuses("é" * at + "炸弹" + "é" * 100, words=("炸弹",))
+    assert refuses("字" * at + " cafe\u0301 " + "字" * 100, words=("café",))
 
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=10), max_size=5))

@@ -1,4 +1,4 @@
-"""One body of facts for every cache, then what is particular to memory, disk and tiers."""
+"""What is particular to memory, disk and tiers; what holds for every cache is in tests/contract/test_cache_store.py."""
 
 import logging
 import os
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from faas_toolkit.core.call import Workspace
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.disk import DiskCache
 from faas_toolkit.state.cache.memory import MAX_ENTRIES, MemoryCache
-from faas_toolkit.state.cache.port import MAX_VALUE_BYTES, Kept
+from faas_toolkit.state.cache.port import Kept
 from faas_toolkit.state.cache.tiers import TieredCache
 from tests.fakes.clock import FakeClock
 
@@ -35,56 +36,9 @@ def disk(tmp_path, clock):
     cache.close()
 
 
-@pytest.fixture(params=["memory", "disk", "tiers"])
-def cache(request, clock, disk):
-    memory = MemoryCache(clock=clock)
-    return {"memory": memory, "disk": disk, "tiers": TieredCache(near=memory, far=disk, offload=InlineOffload())}[request.param]
-
-
 def value_of(cache, workspace, name):
     kept = cache.get(workspace, name)
     return kept and kept.value
-
-
-def test_a_value_is_kept_under_its_name_and_replaced(cache):
-    assert cache.get(ONE, "name") is None
-    cache.put(ONE, "name", Kept(b"first", 60))
-    cache.put(ONE, "name", Kept(b"second", 60))
-    assert value_of(cache, ONE, "name") == b"second"
-
-
-def test_two_workspaces_share_nothing_though_their_keys_and_names_are_equal(cache):
-    cache.put(ONE, "name", Kept(b"of one", 60))
-    assert cache.get(OTHER, "name") is None
-    cache.put(OTHER, "name", Kept(b"of the other", 60))
-    assert value_of(cache, ONE, "name") == b"of one"
-
-
-def test_a_value_expires(cache, clock):
-    cache.put(ONE, "name", Kept(b"value", 60))
-    clock.advance(59.5)
-    assert value_of(cache, ONE, "name") == b"value"
-    clock.advance(0.5)
-    assert cache.get(ONE, "name") is None
-
-
-@pytest.mark.parametrize("seconds", [0, -1])
-def test_what_may_not_be_kept_is_not(cache, seconds):
-    cache.put(ONE, "name", Kept(b"value", seconds))
-    assert cache.get(ONE, "name") is None
-
-
-def test_a_value_above_the_bound_is_not_kept(cache):
-    cache.put(ONE, "largest", Kept(bytes(MAX_VALUE_BYTES), 60))
-    cache.put(ONE, "too large", Kept(bytes(MAX_VALUE_BYTES + 1), 60))
-    assert cache.get(ONE, "largest") is not None
-    assert cache.get(ONE, "too large") is None
-
-
-@pytest.mark.parametrize("name", ["", "\0", "\ud800", "x" * 100_000, "';DROP TABLE entries"])
-def test_any_text_is_a_name(cache, name):
-    cache.put(ONE, name, Kept(b"value", 60))
-    assert value_of(cache, ONE, name) == b"value"
 
 
 def test_memory_holds_ten_thousand_entries_and_the_least_used_go_first(clock):
@@ -106,13 +60,13 @@ def test_memory_is_bounded_by_bytes(clock):
 
 
 def test_what_memory_lost_comes_back_from_the_disk_with_the_time_it_has_left(clock, disk):
-    TieredCache(near=MemoryCache(clock=clock), far=disk, offload=InlineOffload()).put(ONE, "name", Kept(b"value", 60))
+    TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=InlineOffload().spawn).put(ONE, "name", Kept(b"value", 60))
     clock.advance(20)
     memory = MemoryCache(clock=clock)
-    restarted = TieredCache(near=memory, far=disk, offload=InlineOffload())
+    restarted = TieredCache(near=memory, cold=disk, spawn=InlineOffload().spawn)
 
-    assert restarted.get(ONE, "name") == Kept(b"value", 40)
-    assert memory.get(ONE, "name") == Kept(b"value", 40)
+    assert restarted.get(ONE, "name") == Kept(b"value", 40, "disk")
+    assert memory.get(ONE, "name") == Kept(b"value", 40, "memory")
 
 
 def test_an_answer_does_not_wait_for_the_disk(clock, disk):
@@ -123,7 +77,7 @@ def test_an_answer_does_not_wait_for_the_disk(clock, disk):
             self.work = (*self.work, work)
 
     later = Later()
-    TieredCache(near=MemoryCache(clock=clock), far=disk, offload=later).put(ONE, "name", Kept(b"value", 60))
+    TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=later.spawn).put(ONE, "name", Kept(b"value", 60))
     assert disk.get(ONE, "name") is None
     for work in later.work:
         work()
@@ -214,6 +168,7 @@ def test_two_processes_write_into_one_file_at_once(tmp_path):
 import sys; from pathlib import Path
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import SystemClock
+from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.disk import DiskCache
 from faas_toolkit.state.cache.port import Kept
@@ -241,3 +196,30 @@ print(sum(cache.get(workspace, f"{sys.argv[2]} {number}") is not None for number
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60) for process in processes] == [("200\n", "")] * 2
+
+
+def test_whoever_wants_to_waits_until_what_is_on_its_way_has_arrived(clock, disk):
+    class Later(InlineOffload):
+        work = ()
+
+        def spawn(self, work):
+            self.work = (*self.work, work)
+
+    class Waiting(FakeClock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            if len(self.slept) == 3:
+                later.work[0]()
+
+    later, waiting = Later(), Waiting()
+    cache = TieredCache(near=MemoryCache(clock=clock), cold=disk, spawn=later.spawn)
+    cache.settle(Deadline.after(waiting, 10))
+    assert waiting.slept == []
+    cache.put(ONE, "name", Kept(b"value", 60))
+    cache.settle(Deadline.after(waiting, 10))
+    assert value_of(disk, ONE, "name") == b"value"
+    assert len(waiting.slept) == 3
+
+    cache.put(ONE, "name", Kept(b"value", 60))
+    cache.settle(Deadline.after(waiting, 0.1))
+    assert len(waiting.slept) <= 9

@@ -11,7 +11,7 @@ from faas_toolkit.state.cache.epoch import OWNER, EpochCache
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.port import Kept
 from faas_toolkit.state.data_keys import DataKeys
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 ONE, OTHER = Workspace("one", b"k" * 32), Workspace("other", b"k" * 32)

@@ -5,7 +5,7 @@ import pytest
 from faas_toolkit.core.call import NamedKey, Workspace
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.outcomes import KEEP_SECONDS, Outcomes, StoredOutcome
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 ONE = Workspace("workspace-one", bytes(range(32)))

@@ -6,7 +6,7 @@ from faas_toolkit.core.call import NamedKey, Workspace
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.data_keys import REMEMBERED_SECONDS, DataKeys
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
 
 STORED, K1, K2 = b"s" * 32, NamedKey("k1", b"1" * 32), NamedKey("k2", b"2" * 32)

@@ -17,7 +17,8 @@ import faas_toolkit
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.migrations import history
-from faas_toolkit.state.sql import Database, metadata
+from faas_toolkit.state.sql import metadata
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 PACKAGE = Path(faas_toolkit.__file__).parent
 
@@ -71,7 +72,7 @@ def test_a_migrated_database_is_opened_without_alembic(tmp_path):
     opened_again = (
         "import sys; from pathlib import Path\n"
         "from faas_toolkit.core.offload import InlineOffload\n"
-        "from faas_toolkit.state.sql import Database\n"
+        "from faas_toolkit.state.sqlite_database import SqliteDatabase as Database\n"
         "Database(path=Path(sys.argv[1]), offload=InlineOffload()).read(lambda connection: None)\n"
         "sys.exit('alembic' in sys.modules)"
     )
@@ -84,7 +85,7 @@ def test_processes_that_start_at_once_migrate_one_after_the_other(tmp_path):
         "import sys; from pathlib import Path\n"
         "from sqlalchemy import text\n"
         "from faas_toolkit.core.offload import InlineOffload\n"
-        "from faas_toolkit.state.sql import Database\n"
+        "from faas_toolkit.state.sqlite_database import SqliteDatabase as Database\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "d = Database(path=Path(sys.argv[1]), offload=InlineOffload())\n"
         "print(d.read(lambda c: c.execute(text('SELECT count(*), max(version_num) FROM alembic_version')).one()))"

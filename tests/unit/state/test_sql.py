@@ -13,7 +13,7 @@ from sqlalchemy import text
 from faas_toolkit.core.errors import Internal, NotFound, Unavailable
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state import sqlite
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 from faas_toolkit.capabilities.crm.fields import FIELDS, RELATED, RELATED_ENTITY, Entity, Field, Relation, parse_id
 from faas_toolkit.capabilities.crm.port import MATCHES, CrmRecord, Found, Lookup, Related, Strength
+from faas_toolkit.capabilities.crm.rows import EVERY, Rows
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.chain import InvokeFunction
 from faas_toolkit.core.deadline import Deadline
@@ -47,7 +48,7 @@ class FunctionCrm:
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records that the function gave; raises what asking it raises, and `BadResponse` where it breaks the contract."""
         answered = self._invoke(self._function, _question(lookup), lookup.call)
-        return _Reading(self._function).found(answered, lookup)
+        return _Reading(self._function, lookup.rows).found(answered, lookup)
 
     def version(self, workspace: Workspace) -> str | None:
         """None: a function counts no changes."""
@@ -74,6 +75,7 @@ def _question(lookup: Lookup) -> Mapping[str, object]:
         ],
         "include": sorted(lookup.include),
         "hidden": sorted(lookup.hidden),
+        **({"rows": lookup.rows.plain()} if lookup.rows else {}),
         "offset": lookup.offset,
         "limit": lookup.limit,
         "related_limit": lookup.related_limit,
@@ -85,11 +87,14 @@ class _Reading:
     """Reads one answer."""
 
     name: str
+    rows: Rows = EVERY
     unknown: list[str] = field(default_factory=list)
 
     def found(self, answered: object, lookup: Lookup) -> Found:
         if not isinstance(answered, Mapping) or not isinstance(answered.get("records"), list):
             raise self._broken('it must answer an object with a list `records`, e.g. {"records": [], "total": 0}')
+        if self.rows and answered.get("rows_applied") is not True:  # its totals would count what this caller may not know of
+            raise self._broken('it was asked for some rows only, and must answer "rows_applied": true once it heeds `rows`')
         given = answered["records"][: lookup.limit]
         usual = Strength.WORDS if lookup.query is not None else Strength.LISTED
         records = tuple(self._record(each, f"records[{place}]", usual) for place, each in enumerate(given))
@@ -116,10 +121,13 @@ class _Reading:
         match = said.get("match")
         if match is not None and not (isinstance(match, str) and match in _STRENGTHS):
             raise self._broken(f"{path}.match must be one of {', '.join(_STRENGTHS)}, got {printable(match)!r}")
+        values = self._values(entity, said, path)
+        if not self.rows.allows(entity, values):
+            raise self._broken(f"{path} is outside the `rows` that it was asked for, or lacks a field that they name")
         return CrmRecord(
             entity=entity,
             key=key,
-            values=self._values(entity, said, path),
+            values=values,
             strength=usual if match is None else _STRENGTHS[str(match)],
             related={relation: related for relation in RELATED[entity] if (related := self._related(relation, said, path))},
             url=self._text(said.get("url") or "", f"{path}.url"),

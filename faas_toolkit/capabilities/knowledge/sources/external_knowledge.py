@@ -1,7 +1,6 @@
 """A knowledge base behind any server that speaks Dify's External Knowledge API: RAGFlow, LlamaCloud, Bedrock, another Dify."""
 
 import json
-import secrets
 
 import httpx
 
@@ -14,8 +13,8 @@ from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Failure, Unavailable
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.untrusted import parse_json
-from faas_toolkit.net.authorization import authorization
 from faas_toolkit.net.http import HttpClient
+from faas_toolkit.net.json_request import json_request
 from faas_toolkit.platforms.answer import complaint_of, require_success
 
 _MAX_ANSWER_BYTES = 1_000_000
@@ -37,6 +36,7 @@ class ExternalKnowledge:
 
     kind = "external_knowledge"
     fresh_for = 0.0
+    needs_host = False
 
     def __init__(self, *, name: str, config: ExternalKnowledgeConfig, client: HttpClient, now: Now) -> None:
         self._name = name
@@ -50,9 +50,7 @@ class ExternalKnowledge:
     def find(self, question: Question, deadline: Deadline) -> Found:
         """Asks the server once; filters and access are its own matter."""
         body = json.dumps(request_of(question, self._config.id), ensure_ascii=False).encode()
-        proof = authorization(self._config.auth, body=body, message_id=secrets.token_hex(16), timestamp=int(self._now()))
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "faas-toolkit", **proof}
-        request = httpx.Request("POST", self._url, headers=headers, content=body)
+        request = json_request(self._url, body, auth=self._config.auth, now=self._now)
         response = self._client.send(request, deadline, what=self._what, max_bytes=_MAX_ANSWER_BYTES, tls=self._config.tls)
         self._require_success(response)
         try:

@@ -20,6 +20,7 @@ class FunctionKnowledge:
     """
 
     kind = "function"
+    needs_host = False
     target: Target | None = None
 
     def __init__(self, *, name: str, config: FunctionKnowledgeConfig, invoke: InvokeFunction, fresh_for: float) -> None:

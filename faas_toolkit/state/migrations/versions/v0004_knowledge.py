@@ -56,7 +56,7 @@ def _make_what_hangs_on_documents() -> None:
         sa.Column("document", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("place", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("text", sa.String(255)),
+        sa.Column("text", sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")),
         sa.Column("number", sa.Float),
         keys=("area", "document", "name", "place"),
     )

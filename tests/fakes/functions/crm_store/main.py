@@ -9,6 +9,7 @@ import functions_framework
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from faas_toolkit.capabilities.crm.records import plain
+from faas_toolkit.capabilities.crm.rows import Rows
 from tests.fakes.crm import Store
 
 store = cache(Store)
@@ -30,10 +31,17 @@ def crm_store(request):
         offset=asked["offset"],
         limit=asked["limit"],
         related_limit=asked["related_limit"],
+        rows=Rows.of(
+            {
+                entity: tuple({name: tuple(values) for name, values in fields.items()} for fields in alternatives)
+                for entity, alternatives in asked.get("rows", {}).items()
+            }
+        ),
     )
     return {
         "records": [plain(record, "") for record in found.records],
         "total": found.total,
         "removed": found.removed,
         "nearest": list(found.nearest),
+        "rows_applied": True,
     }

@@ -14,7 +14,7 @@ from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_search import sealed_lines
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
-from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import DAY, ONE, personal_parts, row, workspace_of
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock

@@ -1,12 +1,14 @@
 """Questions to several sources: who may be asked, what is merged, what is said when one is missing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from faas_toolkit.capabilities.crm.fields import RELATIONS
 from faas_toolkit.capabilities.crm.port import CrmRecord, Related, Strength
-from faas_toolkit.core.call import Scope
+from faas_toolkit.capabilities.crm.rows import Rows
+from faas_toolkit.core.call import RecordRights, Scope
 from faas_toolkit.core.errors import BadResponse, Cancelled, InvalidInput, NotFound, Throttled, Unavailable
 from tests.fakes.crm import EVERYTHING, FakeSource, Lookups, a_person
 
@@ -234,6 +236,43 @@ def test_entries_and_findings_show_the_scope_and_nothing_else():
         ("crm:secret", "failed", "It is locked.", "Wait."),
     ]
     assert [f.item for f in lookups.capability.findings(lookups.call(query="ana", scope=scope("main")))] == ["crm:main"]
+
+
+def own(owner):
+    return replace(EVERYTHING, records=(RecordRights(sources=("main",), only={"person": {"owner": (owner,)}}),))
+
+
+def test_each_source_is_told_which_records_are_open_in_it():
+    main, partner = FakeSource(), FakeSource()
+    Lookups(main=main, partner=partner)(query="ana", scope=own("ana"))
+    assert main.lookups[0].rows == Rows.of({"person": ({"owner": ("ana",)},)})
+    assert not partner.lookups[0].rows
+
+
+def test_a_field_is_hidden_in_the_source_whose_roles_hide_it_and_filters_by_it_need_the_other_alone():
+    main, partner = FakeSource(a_person(1, phone="1")), FakeSource(a_person(2, phone="2"))
+    rights = (RecordRights(sources=("main",), hidden=frozenset({"person.phone"})), RecordRights(sources=("partner",)))
+    lookups, scope = Lookups(main=main, partner=partner), replace(EVERYTHING, records=rights)
+    records = lookups(query="ana", scope=scope).variables["records"]
+    assert [record.get("phone") for record in records] == [None, "2"]
+    assert (main.lookups[0].hidden, partner.lookups[0].hidden) == ({"person.phone"}, frozenset())
+    with pytest.raises(InvalidInput, match="phone"):
+        lookups(query="ana", entity="person", filters={"phone": "1"}, scope=scope)
+    assert lookups(query="ana", entity="person", filters={"phone": "2"}, sources="partner", scope=scope).variables["total"] == 1
+
+
+def test_a_count_of_all_records_is_not_told_to_who_sees_some():
+    lookups = Lookups(main=FakeSource(), partner=FakeSource())
+    texts = {f.item: f.text for f in lookups.capability.findings(lookups.call(query="ana", scope=own("ana")))}
+    assert texts == {"crm:main": "It answers; your role opens some of its records.", "crm:partner": "Fine."}
+
+
+def test_a_cursor_in_the_hands_of_another_caller_opens_nothing():
+    store = Lookups(main=FakeSource(a_person(1), a_person(2), a_person(3)))
+    cursor = store(query="person", limit=1, scope=own("ana")).variables["next_cursor"]
+    store(query="person", limit=1, cursor=cursor, scope=own("bo"))
+    (source,) = store.capability._sources.values()
+    assert [lookup.rows.plain()["person"] for lookup in source.lookups] == [[{"owner": ["ana"]}], [{"owner": ["bo"]}]]
 
 
 def test_every_relation_can_be_included():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from faas_toolkit.capabilities.crm.port import Strength
 from faas_toolkit.capabilities.crm.sources.function import FunctionCrm
 from faas_toolkit.catalog.load import check_text
-from faas_toolkit.core.call import Scope
+from faas_toolkit.core.call import RecordRights, Scope
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.wiring import OPERATIONS
-from tests.fakes.crm import FakeSource, Lookups, a_person
+from tests.fakes.crm import EVERYTHING, FakeSource, Lookups, a_person
 
 PERSON = {"id": "person:lena", "name": "Lena Brandt", "company": {"id": "company:h", "name": "Harbour"}}
 
@@ -57,15 +58,52 @@ def test_the_question_holds_everything_that_narrows_the_answer():
     }
 
 
+MINE = replace(EVERYTHING, records=(RecordRights(sources=("*",), only={"person": {"owner": ("ana",)}}),))
+
+
+def test_the_question_says_which_rows_the_caller_may_know_of():
+    questions = []
+    Lookups(partner=saying({"records": [], "rows_applied": True}, questions))(query="lena", scope=MINE)
+    assert questions[0][0]["rows"] == {"person": [{"owner": ["ana"]}]}
+
+
+@pytest.mark.parametrize("said", [{}, {"rows_applied": False}, {"rows_applied": "true"}, {"rows_applied": 1}])
+def test_a_function_that_does_not_heed_rows_is_not_believed_a_single_number(said):
+    with pytest.raises(BadResponse, match="rows_applied") as caught:
+        answered({"records": [], "total": 4_711, **said}, scope=MINE)
+    assert "4711" not in caught.value.as_text()
+    assert answered({"records": [PERSON]}).variables["total"] == 1  # where nobody's rows are cut, it need not know of them
+
+
+@pytest.mark.parametrize("owner", [None, "bo", "Ana", ["ana"], ""])
+def test_a_record_outside_the_rows_is_never_shown_nor_named(owner):
+    outside = {**PERSON, "owner": owner}
+    deal = {"id": "deal:1", "name": "Pilot", "people": [outside]}
+    for records in ([outside], [{**PERSON, "owner": "ana"}, outside], [deal]):
+        with pytest.raises(BadResponse) as caught:
+            answered({"records": records, "rows_applied": True}, scope=MINE)
+        assert "lena" not in caught.value.as_text().lower()
+
+
+def test_records_within_the_rows_are_shown_also_where_the_field_that_decides_is_hidden():
+    scope = replace(MINE, hidden=frozenset({"person.owner"}))
+    answer = answered({"records": [{**PERSON, "owner": "ana"}], "rows_applied": True}, scope=scope)
+    (record,) = answer.variables["records"]
+    assert (record["name"], "owner" in record) == ("Lena Brandt", False)
+
+
 def test_the_page_says_what_is_asked_and_shows_an_answer_that_is_taken():
     page = (Path(__file__).parents[4] / "docs" / "serving.md").read_text(encoding="utf-8")
     section = page.partition("## As a CRM")[2].partition("\n## ")[0]
     asked, given = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL))
     questions = []
     lookups = Lookups(partner=saying(given, questions))
-    answer = lookups(query="harbour", entity="company", filters={"country": "Netherlands"}, include="deals")
+    rows = RecordRights(sources=("*",), only={"person": {"owner": ("ana",)}})
+    scope = replace(EVERYTHING, records=(rows,))
+    answer = lookups(query="harbour", entity="company", filters={"country": "Netherlands"}, include="deals", scope=scope)
     assert set(questions[0][0]) == set(asked)
     assert set(questions[0][0]["filters"][0]) == set(asked["filters"][0])
+    assert questions[0][0]["rows"] == asked["rows"]
     assert answer.notices == ()
     assert answer.variables["records"][0]["deals"][0]["amount"] == 48_000
     catalog = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1]

@@ -263,7 +263,7 @@ def test_a_text_is_never_longer_than_its_bound(data, max_chars):
     text = present_call({"data": data, "status": "done", "job_id": ""}, max_chars)
     assert len(text) <= max_chars
     if max_chars >= 200 and len(str(data)) > max_chars:
-        assert "cut: " in text
+        assert "cut; ask" in text
 
 
 def test_texts_say_what_was_answered():

@@ -21,6 +21,7 @@ class FakeBase:
     """A base that gives its passages, or fails."""
 
     kind = "fake"
+    needs_host = False
 
     def __init__(self, *contents, failure=None, version=None, gated=True, fresh_for=0.0, **found) -> None:
         self.fresh_for = fresh_for

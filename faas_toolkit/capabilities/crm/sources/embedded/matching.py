@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select  # noqa: TID253 - this modu
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity
 from faas_toolkit.capabilities.crm.port import Lookup, Strength
 from faas_toolkit.capabilities.crm.query import Query, name_keys_of_query, same_phone, sounds_of_query
+from faas_toolkit.capabilities.crm.rows import closed_links
 from faas_toolkit.capabilities.crm.sources.embedded.index import (
     GRAMS,
     WORDS,
@@ -24,14 +25,13 @@ from faas_toolkit.capabilities.crm.sources.embedded.index import (
     visible_columns,
     visible_kind,
 )
+from faas_toolkit.capabilities.crm.sources.embedded.open_rows import Ref, open_refs
 from faas_toolkit.capabilities.crm.sources.embedded.tables import KEYS
 from faas_toolkit.search.analysis import has_han, trigrams
 from faas_toolkit.search.likeness import alike_in_sound, alike_in_writing
 from faas_toolkit.search.pinyin import readings
 from faas_toolkit.search.text_index import TextIndex
 from faas_toolkit.state.prepared import Prepared
-
-type Ref = tuple[Entity, int]
 
 MOST_MATCHES = 20_000
 """Records holding all words that are looked at; a query that fits more is too wide to be paged through."""
@@ -136,7 +136,7 @@ class Matcher:
 
     def _ids(self) -> list[Ref]:
         known = ((entity, key) for entity, key in self.query.ids if key.isdecimal() and len(key) < 10)
-        return [(entity, int(key)) for entity, key in known if entity in self.lookup.entities]
+        return [(entity, int(key)) for entity, key in known if entity in self.lookup.entities]  # there or not, open or not
 
     def _keys(self) -> list[Ref]:
         refs = self._keyed["email"]
@@ -184,7 +184,11 @@ class Matcher:
 
     def _allowed(self, kind: Kind, refs: Iterable[Ref]) -> list[Ref]:
         entities = searchable_by(kind, self.lookup.entities, self.lookup.hidden)
-        return [ref for ref in dict.fromkeys(refs) if ref[0] in entities]
+        return self._open([ref for ref in dict.fromkeys(refs) if ref[0] in entities])
+
+    def _open(self, refs: Sequence[Ref]) -> list[Ref]:
+        """Here, before anything is decided by what was found: a closed record must not keep others from being looked for."""
+        return open_refs(self.connection, self.workspace, self.lookup.rows, refs)
 
     def _words(self, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int) -> list[Ref]:
         return [ref for ref, _ in self._indexed(WORDS, terms, match, columns, limit)]
@@ -193,9 +197,11 @@ class Matcher:
         self, index: TextIndex, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int
     ) -> list[tuple[Ref, float]]:
         """Hits over all entities, each searched in the columns that are not hidden from the caller."""
+        hidden = self.lookup.hidden | closed_links(self.lookup.rows)
+        limit, most = (MOST_MATCHES if self.lookup.rows else limit), limit
         groups: dict[tuple[str, ...], list[Entity]] = {}
         for entity in self.lookup.entities:
-            visible = visible_columns(entity, self.lookup.hidden)
+            visible = visible_columns(entity, hidden)
             chosen = tuple(column for column in columns if column in visible)
             groups.setdefault(chosen, []).append(entity)
         hits = []
@@ -212,7 +218,11 @@ class Matcher:
             hits += [(record_of(hit.document), hit.score) for hit in found]
         wanted = set(self.lookup.entities)
         ranked = sorted(hits, key=lambda hit: -hit[1]) if len(groups) > 1 else hits
-        return [hit for hit in ranked if hit[0][0] in wanted][:limit]
+        found_open = [hit for hit in ranked if hit[0][0] in wanted]
+        if self.lookup.rows:
+            opened = set(self._open([ref for ref, _ in found_open]))
+            found_open = [hit for hit in found_open if hit[0] in opened]
+        return found_open[:most]
 
     def _nearest(self) -> list[Ref]:
         telling = [term for term in self.query.terms if len(term) > 1 or not term.isascii()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
@@ -20,6 +20,8 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
 from faas_toolkit.capabilities.crm.port import CrmRecord, Lookup, Related
+from faas_toolkit.capabilities.crm.rows import Rows
+from faas_toolkit.capabilities.crm.sources.embedded.open_rows import open_rows, parameters_of
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, TABLES
 from faas_toolkit.state.prepared import NamedRow, Prepared
 
@@ -46,15 +48,16 @@ def order_of(entity: Entity, hidden: frozenset[str]) -> list[ColumnElement[Any]]
 
 
 def read_records(
-    connection: Connection, workspace: str, wanted: Iterable[tuple[Entity, int]]
+    connection: Connection, workspace: str, wanted: Iterable[tuple[Entity, int]], rows: Rows
 ) -> dict[tuple[Entity, int], CrmRecord]:
-    """The records of these numbers that exist."""
+    """The records of these numbers that exist and are open."""
     numbers: dict[Entity, list[int]] = {}
     for entity, number in wanted:
         numbers.setdefault(entity, []).append(number)
     found: dict[tuple[Entity, int], CrmRecord] = {}
     for entity, chosen in numbers.items():
-        for row in _records(entity)(connection, {"workspace": workspace, "ids": chosen}):
+        mine = rows.about(entity, *_links(entity))
+        for row in _records(entity, mine.form)(connection, {"workspace": workspace, "ids": chosen, **parameters_of(mine)}):
             found[entity, row["id"]] = CrmRecord(entity=entity, key=str(row["id"]), values=_values(entity, row))
     return found
 
@@ -81,16 +84,20 @@ def _relation(
     forward = any(field.name == target for field in FIELDS[entity])
     if relation in lookup.include:
         if forward:
-            return _linked(connection, workspace, target, parents)
+            return _linked(connection, workspace, target, parents, lookup.rows)
         return _hanging(connection, lookup, workspace, target, parents)
-    return {} if forward or relation not in _COUNTED.get(entity, ()) else _counts(connection, workspace, target, parents)
+    if forward or relation not in _COUNTED.get(entity, ()):
+        return {}
+    return _counts(connection, workspace, target, parents, lookup.rows)
 
 
-def _linked(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
+def _linked(
+    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], rows: Rows
+) -> dict[str, Related]:
     """The one record that each parent itself names."""
     links = {parent.id: _link_number(parent.values.get(target)) for parent in parents}
     wanted = [(target, number) for number in sorted({number for number in links.values() if number is not None})]
-    found = read_records(connection, workspace, wanted) if wanted else {}
+    found = read_records(connection, workspace, wanted, rows) if wanted else {}
     result = {}
     for parent, number in links.items():
         record = found.get((target, number)) if number is not None else None
@@ -103,10 +110,11 @@ def _hanging(
 ) -> dict[str, Related]:
     """The first records that name each parent, and how many there are."""
     entity = parents[0].entity
-    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit}
+    mine = lookup.rows.about(target)
+    parameters = {**_parameters(workspace, parents), "most": lookup.related_limit, **parameters_of(mine)}
     hidden = frozenset(name for name in lookup.hidden if name.startswith(f"{target}."))
-    rows = _first_hanging(entity, target, hidden)(connection, parameters)
-    found = read_records(connection, workspace, [(target, row["id"]) for row in rows])
+    rows = _first_hanging(entity, target, hidden, mine.form)(connection, parameters)
+    found = read_records(connection, workspace, [(target, row["id"]) for row in rows], lookup.rows)
     result = {parent.id: Related(total=0, open=0 if _can_be_open(target) else None) for parent in parents}
     for row in rows:
         key = f"{entity}:{row['parent']}"
@@ -115,10 +123,14 @@ def _hanging(
     return result
 
 
-def _counts(connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord]) -> dict[str, Related]:
+def _counts(
+    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], rows: Rows
+) -> dict[str, Related]:
     entity = parents[0].entity
-    rows = _count_hanging(entity, target)(connection, _parameters(workspace, parents))
-    return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in rows}
+    mine = rows.about(target)
+    parameters = {**_parameters(workspace, parents), **parameters_of(mine)}
+    counted = _count_hanging(entity, target, mine.form)(connection, parameters)
+    return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in counted}
 
 
 def _parameters(workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
@@ -129,21 +141,21 @@ def _can_be_open(entity: Entity) -> bool:
     return "open" in TABLES[entity].c
 
 
-@cache
-def _records(entity: Entity) -> Prepared:
+@lru_cache(maxsize=256)
+def _records(entity: Entity, form: Rows) -> Prepared:
     table = TABLES[entity]
     source: Any = table
     names = []
     for link in _links(entity):
         linked = TABLES[link].alias(f"linked_{link}")
-        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link])
+        on = and_(linked.c.workspace == table.c.workspace, linked.c.id == table.c[link], *open_rows(link, form, linked.c))
         source = source.outerjoin(linked, on)
         names.append(linked.c.name.label(f"{link}_name"))
-    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id)))
+    return Prepared(select(table, *names).select_from(source).where(*_of_ids(table, table.c.id), *open_rows(entity, form)))
 
 
 @lru_cache(maxsize=256)
-def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str]) -> Prepared:
+def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], form: Rows) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     ranked = (
@@ -154,19 +166,19 @@ def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str]) -> Pr
             func.count().over(partition_by=parent).label("total"),
             func.sum(_open(table)).over(partition_by=parent).label("open"),
         )
-        .where(*_of_ids(table, parent))
+        .where(*_of_ids(table, parent), *open_rows(target, form))
         .subquery()
     )
     first = select(ranked).where(ranked.c.place <= bindparam("most"))
     return Prepared(first.order_by(ranked.c.parent, ranked.c.place))
 
 
-@cache
-def _count_hanging(entity: Entity, target: Entity) -> Prepared:
+@lru_cache(maxsize=256)
+def _count_hanging(entity: Entity, target: Entity, form: Rows) -> Prepared:
     table = TABLES[target]
     parent = table.c[entity]
     counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return Prepared(counted.where(*_of_ids(table, parent)).group_by(parent))
+    return Prepared(counted.where(*_of_ids(table, parent), *open_rows(target, form)).group_by(parent))
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:

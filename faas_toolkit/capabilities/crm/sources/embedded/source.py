@@ -19,7 +19,8 @@ from faas_toolkit.capabilities.crm.fields import Entity, field_of
 from faas_toolkit.capabilities.crm.port import Found, Lookup, Strength
 from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.capabilities.crm.sources.embedded.conditions import restrictions
-from faas_toolkit.capabilities.crm.sources.embedded.matching import MOST_MATCHES, Matcher, Matches, Ref
+from faas_toolkit.capabilities.crm.sources.embedded.matching import MOST_MATCHES, Matcher, Matches
+from faas_toolkit.capabilities.crm.sources.embedded.open_rows import Ref, open_rows
 from faas_toolkit.capabilities.crm.sources.embedded.reading import order_of, read_records, with_related
 from faas_toolkit.capabilities.crm.sources.embedded.sample import GENERATOR, sample_drafts
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AREAS, TABLES
@@ -210,7 +211,7 @@ class _Search:
         return replace(found, best=max(kept.values(), default=None), rivals=_rivals(kept, query))
 
     def _found(self, page: dict[Ref, Strength], total: int, notices: tuple[str, ...]) -> Found:
-        known = read_records(self.connection, self.area.workspace, page)
+        known = read_records(self.connection, self.area.workspace, page, self.lookup.rows)
         records = [replace(known[ref], strength=strength) for ref, strength in page.items() if ref in known]
         return Found(
             records=tuple(with_related(self.connection, self.lookup, self.area.workspace, records)),
@@ -238,7 +239,7 @@ class _Search:
         return self.connection.execute(select(table.c.id).where(*chosen)).scalars().all()
 
     def _restrictions(self, entity: Entity) -> list[Any]:
-        return list(restrictions(self.area.workspace, entity, self.lookup.conditions))
+        return list(restrictions(self.area.workspace, entity, self.lookup.conditions, self.lookup.rows))
 
     def _choices(self) -> tuple[str, ...]:
         """The values that a filtered field of few values really has: the commonest mistake is to invent one."""
@@ -249,14 +250,14 @@ class _Search:
             field = field_of(entity, condition.field)
             if field is None or field.type != "choice":
                 continue
-            mine = [table.c.workspace == self.area.workspace]
+            mine = [table.c.workspace == self.area.workspace, *open_rows(entity, self.lookup.rows)]
             values = select(table.c[field.name]).distinct().where(*mine).order_by(table.c[field.name]).limit(_SHOWN_CHOICES)
             known = [value for value in self.connection.execute(values).scalars() if value]
             notices.append(f"{field.name} of a {entity} is one of {', '.join(known) or 'no value yet'}.")
         return tuple(notices)
 
     def _names(self, refs: Sequence[Ref]) -> tuple[str, ...]:
-        known = read_records(self.connection, self.area.workspace, refs)
+        known = read_records(self.connection, self.area.workspace, refs, self.lookup.rows)
         shown = [known[ref] for ref in refs if ref in known and f"{ref[0]}.name" not in self.lookup.hidden]
         return tuple(f"{record.values['name']} ({record.id})" for record in shown)
 

@@ -20,16 +20,21 @@ class Area:
     is_sample: bool
     sample: str | None
     """What made it, if that was the sample."""
+    mark: str | None = None
+    """Another one with every change; None before the first one was given, and in a copy that is not whole."""
 
     @property
     def version(self) -> str:
-        """Another one after every change, and for every other area."""
-        return f"{self.number}.{self.changes}"
+        """Another one after every change, and for every other area of the same database."""
+        return f"{self.number}.{self.changes}.{self.mark or ''}"
 
 
-def own_area(connection: Connection, workspace: str, base: str) -> Area | None:
-    """The workspace's own area of this base; None until its first document."""
-    return _read(connection, workspace, base)
+def own_area(connection: Connection, workspace: str, base: str, *, lock: bool = False) -> Area | None:
+    """The workspace's own area of this base; None until its first document.
+
+    `lock`: nobody else changes it until the transaction ends; a file has one writer anyway.
+    """
+    return _read(connection, workspace, base, lock=lock)
 
 
 def sample_area(connection: Connection) -> Area | None:
@@ -37,7 +42,8 @@ def sample_area(connection: Connection) -> Area | None:
     return _read(connection, SAMPLE, SAMPLE_BASE)
 
 
-def _read(connection: Connection, workspace: str, base: str) -> Area | None:
-    mine = (AREAS.c.workspace == workspace, AREAS.c.base == base)
-    row = connection.execute(select(AREAS.c.number, AREAS.c.changes, AREAS.c.sample).where(*mine)).one_or_none()
-    return None if row is None else Area(row.number, row.changes, workspace == SAMPLE, row.sample)
+def _read(connection: Connection, workspace: str, base: str, *, lock: bool = False) -> Area | None:
+    mine = select(AREAS.c.number, AREAS.c.changes, AREAS.c.sample, AREAS.c.mark)
+    mine = mine.where(AREAS.c.workspace == workspace, AREAS.c.base == base)
+    row = connection.execute(mine.with_for_update() if lock else mine).one_or_none()
+    return None if row is None else Area(row.number, row.changes, workspace == SAMPLE, row.sample, row.mark)

@@ -15,6 +15,7 @@ from faas_toolkit.capabilities.knowledge.filters import Condition, require_known
 from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Embedded, Found, Question, Stored, reader_of
 from faas_toolkit.capabilities.knowledge.sources.embedded.areas import SAMPLE, SAMPLE_BASE, Area, own_area, sample_area
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import fulfilling, readable
+from faas_toolkit.capabilities.knowledge.sources.embedded.replica import Replica
 from faas_toolkit.capabilities.knowledge.sources.embedded.sample import made_of, sample_drafts
 from faas_toolkit.capabilities.knowledge.sources.embedded.searching import Search, field_names, has_documents, unknown_fields
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import DOCUMENTS
@@ -28,6 +29,7 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.search.vectors import pack
 from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite import Damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class EmbeddedKnowledge:
     Args:
         name: the base's name in the catalog.
         config: its section.
-        database: of this process; `Unavailable` from it passes through.
+        database: where documents are kept; `Unavailable` from it passes through.
+        replica: this node's copy of it, where it is a server's; then that is searched, and the sample stands there too.
         clock: tells the day on which a document is added.
         offload: where vectors are put together.
         embedder: the embedding model; None: words alone are compared.
@@ -63,50 +66,70 @@ class EmbeddedKnowledge:
         clock: Clock,
         offload: Offload,
         embedder: Embedder | None,
+        replica: Replica | None = None,
     ) -> None:
         self._name = name
         self._sample = config.sample
         self._database = database
+        self._replica = replica
+        self._searched: Database = database if replica is None else replica.local
         self._clock = clock
         self._offload = offload
         self._embedder = embedder
+        self.needs_host = embedder is not None and embedder.needs_host
         self.target: Target | None = config.to_target(f"knowledge:{name}")
 
     def find(self, question: Question, deadline: Deadline) -> Found:
-        """The passages; makes the sample on the first search of a fresh install."""
-        area = self._area(question.call.workspace)
+        """The passages; makes the sample on the first search of a fresh install, and a copy that is damaged anew."""
+        try:
+            return self._found(question, deadline)
+        except Damaged:
+            if self._replica is None:
+                raise
+            self._replica.local.discard()
+            return self._found(question, deadline)
+
+    def _found(self, question: Question, deadline: Deadline) -> Found:
+        area = self._area(question.call.workspace, deadline)
         if area is None:
             return self._empty()
         meaning = self._meaning(question, area)
-        found = self._database.read(lambda connection: self._search(connection, area, question, meaning.vector))
-        if not found.passages and not self._database.read(lambda c: has_documents(c, area.number, question.reader)):
+        found = self._searched.read(lambda connection: self._search(connection, area, question, meaning.vector))
+        if not found.passages and not self._searched.read(lambda c: has_documents(c, area.number, question.reader)):
             return self._empty()  # who may read nothing is not told that there is something
         notices = (meaning.notice, *found.notices) if meaning.notice else found.notices
         return replace(found, label="sample" if area.is_sample else None, partial=meaning.failed, notices=notices)
 
     def version(self, workspace: Workspace) -> str | None:
         """The change counter of the area that answers for this workspace; `none` before there is one."""
-        area = self._database.read(lambda connection: self._current(connection, workspace.id))
-        return area.version if area is not None else "none"
+        if self._replica is None:
+            area = self._database.read(lambda connection: self._current(connection, workspace.id))
+            return area.version if area is not None else "none"
+        shared = self._replica.state(workspace.id, self._name)
+        if shared is not None:
+            return shared.version
+        return f"sample.{made_of()}" if self._sample else "none"
 
     def check(self, call: Call, deadline: Deadline) -> str:
         """What the base holds for this reader."""
         reader = reader_of(call.scope)
+        mine = (call.workspace.id, self._name)
+        said = self._database.read(lambda connection: self._held(connection, reader, own_area(connection, *mine)))
+        if said is None and self._sample:
+            said = self._searched.read(lambda connection: self._held(connection, reader, sample_area(connection)))
+        return said or "no documents yet" + ("; the first search makes the sample" if self._sample else "")
 
-        def count(connection: Connection) -> str:
-            area = self._current(connection, call.workspace.id)
-            if area is None:
-                return "no documents yet" + ("; the first search makes the sample" if self._sample else "")
-            counted = select(func.count(), func.coalesce(func.sum(DOCUMENTS.c.passages), 0))
-            documents, passages = connection.execute(counted.where(*readable(area.number, reader))).one()
-            said = f"{documents:,} documents with {passages:,} passages that you may read"
-            if area.is_sample:
-                return f"{said}: the sample, until the first document is added"
-            if self._embedder is not None and missing_passages(connection, area.number, self._embedder.model, reader):
-                return f"{said}; some passages have no vectors yet, which the next knowledge_add makes"
-            return said
-
-        return self._database.read(count)
+    def _held(self, connection: Connection, reader: Reader, area: Area | None) -> str | None:
+        if area is None:
+            return None
+        counted = select(func.count(), func.coalesce(func.sum(DOCUMENTS.c.passages), 0))
+        documents, passages = connection.execute(counted.where(*readable(area.number, reader))).one()
+        said = f"{documents:,} documents with {passages:,} passages that you may read"
+        if area.is_sample:
+            return f"{said}: the sample, until the first document is added"
+        if self._embedder is not None and missing_passages(connection, area.number, self._embedder.model, reader):
+            return f"{said}; some passages have no vectors yet, which the next knowledge_add makes"
+        return said
 
     def add(self, drafts: Sequence[DocumentDraft], call: Call) -> tuple[Stored, ...]:
         """Stores the documents, all or none."""
@@ -133,7 +156,7 @@ class EmbeddedKnowledge:
         reader = reader_of(call.scope)
 
         def write(connection: Connection) -> tuple[tuple[str, str], ...]:
-            area = own_area(connection, call.workspace.id, self._name)
+            area = own_area(connection, call.workspace.id, self._name, lock=True)
             if area is None:
                 if document is not None:
                     raise self._no_such(document)
@@ -191,7 +214,7 @@ class EmbeddedKnowledge:
         if self._embedder is None:
             return _Meaning(notice=f"The base {self._name!r} has no embedding model, so words alone were compared.")
         embedder = self._embedder
-        if not self._database.read(lambda connection: has_vectors(connection, area.number, embedder.model, question.reader)):
+        if not self._searched.read(lambda connection: has_vectors(connection, area.number, embedder.model, question.reader)):
             return _Meaning(notice=f"The base {self._name!r} has no vectors yet, so words alone were compared.")
         try:
             vectors = embedder([question.query], question.call, "query")
@@ -200,13 +223,22 @@ class EmbeddedKnowledge:
             said = error.as_text() if isinstance(error, Failure) else "The embedding model answered no usable vector."
             return _Meaning(notice=f"Words alone were compared in {self._name!r}: {said}", failed=True)
 
-    def _area(self, workspace: Workspace) -> Area | None:
+    def _area(self, workspace: Workspace, deadline: Deadline) -> Area | None:
+        if self._replica is not None:
+            own = self._replica.area(workspace.id, self._name, deadline)
+            if own is not None or not self._sample:
+                return own
+            return self._sample_made(self._searched.read(sample_area))
         area = self._database.read(lambda connection: self._current(connection, workspace.id))
-        if not self._sample or (area is not None and (not area.is_sample or area.sample == made_of())):
+        return area if not self._sample else self._sample_made(area)
+
+    def _sample_made(self, area: Area | None) -> Area:
+        """The area, or the sample's where there is none yet or an older one."""
+        if area is not None and (not area.is_sample or area.sample == made_of()):
             return area
         with suppress(IntegrityError):  # another process was faster, in a database that lets two write at once
-            self._database.write(self._make_sample)
-        made = self._database.read(lambda connection: self._current(connection, workspace.id))
+            self._searched.write(self._make_sample)
+        made = self._searched.read(sample_area)
         if made is None:
             raise Unavailable("The sample handbook could not be made.", not_executed=True)
         return made

@@ -23,6 +23,8 @@ from faas_toolkit.state.sql import metadata
 PLACE_BITS = 12
 MOST_PASSAGES = 1 << PLACE_BITS
 """Of one document."""
+NO_DOCUMENT_IS_ABOVE = (1 << 31) - 1
+"""What the number of a document can be at most; servers compare nothing larger with it."""
 MAX_VALUE_CHARS = 255
 """Of a text to filter by; longer ones are compared by their beginning."""
 
@@ -61,10 +63,20 @@ AREAS = Table(
     Column("changes", Integer, nullable=False),
     Column("next_document", Integer, nullable=False),
     Column("sample", String(64)),
+    Column("mark", String(16)),
     Index("ix_knowledge_areas_workspace_base", "workspace", "base", unique=True),
 )
 """`next_document` only grows, so a removed document's id never means another one. `sample`: what made the area, if that was the
-sample."""
+sample. `mark`: a random text, another one with every change; so a counter that a restored backup set back is never believed."""
+
+CHANGES = _rows(
+    "knowledge_changes",
+    Column("document", Integer, primary_key=True, autoincrement=False),
+    Column("change", Integer, nullable=False),
+    Index("ix_knowledge_changes_area_change", "area", "change"),
+)
+"""The change of its area in which a document was last written or removed; the row stays when the document goes, so whoever keeps
+a copy learns of both by asking for what is newer."""
 
 DOCUMENTS = _rows(
     "knowledge_documents",
@@ -94,7 +106,8 @@ VALUES = _rows(
     Column("document", Integer, primary_key=True, autoincrement=False),
     Column("name", String(100), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
-    Column("text", String(MAX_VALUE_CHARS)),
+    # In PostgreSQL texts would else be ordered by the language of the database.
+    Column("text", String(MAX_VALUE_CHARS).with_variant(String(MAX_VALUE_CHARS, collation="C"), "postgresql")),
     Column("number", Float),
     Index("ix_knowledge_values_area_name_text", "area", "name", "text"),
 )

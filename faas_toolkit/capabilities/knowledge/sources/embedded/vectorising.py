@@ -25,10 +25,12 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     AREAS,
     DOCUMENTS,
     MOST_PASSAGES,
+    NO_DOCUMENT_IS_ABOVE,
     PASSAGES,
     VECTORS,
     passage_number,
 )
+from faas_toolkit.capabilities.knowledge.sources.embedded.writing import moved_on, note_changes
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.errors import Cancelled, Failure, Throttled, TimeoutUnknown, Unavailable
 from faas_toolkit.core.offload import Offload
@@ -38,7 +40,6 @@ from faas_toolkit.state.sql import Database
 _SPARE_SECONDS = 8.0
 """Left for the answer when the time for vectors is over."""
 _MOST_TEXT_CHARS = 8_000
-_NO_DOCUMENT_IS_ABOVE = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def embed_missing(database: Database, offload: Offload, area: int, embedder: Emb
     model refuses does not keep the older ones from theirs.
     """
     reader = reader_of(call.scope)
-    made, problem, below = 0, "", _NO_DOCUMENT_IS_ABOVE
+    made, problem, below = 0, "", NO_DOCUMENT_IS_ABOVE
     while call.deadlines.first_content.remaining() > _SPARE_SECONDS:
         todo = database.read(partial(_next, area=area, model=embedder.model, reader=reader, below=below))
         if todo is None:
@@ -124,6 +125,8 @@ def _keep(database: Database, workspace: str, area: int, todo: _Todo, model: str
     """Keeps vectors, unless the document went or changed meanwhile; answers that were kept without them are outdated."""
 
     def write(connection: Connection) -> None:
+        locked = select(AREAS.c.number).where(AREAS.c.number == area).with_for_update()
+        connection.execute(locked).first()  # on a server another node may be replacing the document just now
         here = (DOCUMENTS.c.area == area, DOCUMENTS.c.number == todo.document, DOCUMENTS.c.digest == todo.digest)
         if connection.execute(select(DOCUMENTS.c.number).where(*here)).first() is None:
             return
@@ -131,6 +134,7 @@ def _keep(database: Database, workspace: str, area: int, todo: _Todo, model: str
         connection.execute(delete(VECTORS).where(*mine))
         row = {"workspace": workspace, "area": area, "document": todo.document, "model": model, "vectors": vectors}
         connection.execute(insert(VECTORS).values(row))
-        connection.execute(update(AREAS).where(AREAS.c.number == area).values(changes=AREAS.c.changes + 1))
+        connection.execute(update(AREAS).where(AREAS.c.number == area).values(**moved_on()))
+        note_changes(connection, area, [todo.document])
 
     database.write(write)

@@ -1,8 +1,10 @@
 """Writes and removes documents with everything they are found by, in the caller's transaction."""
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     Connection,
@@ -16,10 +18,11 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from faas_toolkit.capabilities.knowledge.access import Access, Reader
 from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Status, Stored
 from faas_toolkit.capabilities.knowledge.sources.embedded.conditions import readable, stored_number, stored_text
-from faas_toolkit.capabilities.knowledge.sources.embedded.index import passage_terms_of
+from faas_toolkit.capabilities.knowledge.sources.embedded.index import index_beside
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     ACCESS,
     AREAS,
+    CHANGES,
     DOCUMENTS,
     MOST_PASSAGES,
     OF_DOCUMENTS,
@@ -31,6 +34,8 @@ from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.filters import as_choices
 
 _MOST_NAMED = 5
+_BATCH = 400
+"""Documents named in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,27 @@ class Place:
 def claim(connection: Connection, workspace: str, base: str, *, sample: str | None = None) -> int:
     """The number of the area, made where there is none; its change counter moves on."""
     mine = (AREAS.c.workspace == workspace, AREAS.c.base == base)
-    moved = update(AREAS).where(*mine).values(changes=AREAS.c.changes + 1, sample=sample)
+    moved = update(AREAS).where(*mine).values(**moved_on(), sample=sample)
     if not connection.execute(moved).rowcount:
-        row = {"workspace": workspace, "base": base, "changes": 1, "next_document": 1, "sample": sample}
+        row = {"workspace": workspace, "base": base, "changes": 1, "next_document": 1, "sample": sample, "mark": _new_mark()}
         connection.execute(insert(AREAS).values(row))
     area = int(connection.execute(select(AREAS.c.number).where(*mine)).scalar_one())
-    passage_terms_of(area).prepare(connection)
+    index_beside(connection, area).prepare(connection)
     return area
+
+
+def moved_on() -> dict[str, object]:
+    """What an area's row becomes with a change of anything in it."""
+    return {"changes": AREAS.c.changes + 1, "mark": _new_mark()}
+
+
+def note_changes(connection: Connection, area: int, documents: Sequence[int]) -> None:
+    """Notes that these documents belong to the change that the area's counter stands at; whoever calls has moved it on."""
+    state = connection.execute(select(AREAS.c.workspace, AREAS.c.changes).where(AREAS.c.number == area)).one()
+    for chosen in batched(documents, _BATCH):
+        connection.execute(delete(CHANGES).where(CHANGES.c.area == area, CHANGES.c.document.in_(chosen)))
+        rows = [{"workspace": state.workspace, "area": area, "document": number, "change": state.changes} for number in chosen]
+        connection.execute(insert(CHANGES), rows)
 
 
 def store(connection: Connection, place: Place, draft: DocumentDraft, reader: Reader) -> Stored:
@@ -79,7 +98,13 @@ def store(connection: Connection, place: Place, draft: DocumentDraft, reader: Re
 
 
 def erase(connection: Connection, area: int, numbers: Sequence[int]) -> None:
-    """Removes documents with all that hangs on them."""
+    """Removes documents with all that hangs on them, and notes it."""
+    drop(connection, area, numbers)
+    note_changes(connection, area, numbers)
+
+
+def drop(connection: Connection, area: int, numbers: Sequence[int]) -> None:
+    """Removes the rows of documents."""
     for number in numbers:
         _erase_contents(connection, area, number)
         connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.area == area, DOCUMENTS.c.number == number))
@@ -94,7 +119,7 @@ def _replace(connection: Connection, place: Place, draft: DocumentDraft, reader:
             hint="Leave document out to add a new one; knowledge_search shows the ids of those that are there.",
         )
     kept = _with_kept(connection, place, old, draft)
-    erase(connection, place.area, [old.number])
+    drop(connection, place.area, [old.number])
     return _insert(connection, place, old.number, kept, reader, "replaced")
 
 
@@ -131,6 +156,7 @@ def _amend(connection: Connection, place: Place, twin: Row[tuple[object, ...]], 
         return "unchanged"
     here = (DOCUMENTS.c.area == place.area, DOCUMENTS.c.number == twin.number)
     connection.execute(update(DOCUMENTS).where(*here).values(changed))
+    note_changes(connection, place.area, [twin.number])
     return "updated"
 
 
@@ -158,6 +184,7 @@ def _insert(connection: Connection, place: Place, number: int, draft: DocumentDr
     _insert_passages(connection, place, number, draft)
     _insert_values(connection, place, number, {**_built_in(row), **metadata})
     _insert_access(connection, place, number, access)
+    note_changes(connection, place.area, [number])
     return Stored(id=f"{place.base}:{number}", title=draft.title, status=status, passages=len(draft.passages), same_title=others)
 
 
@@ -173,7 +200,7 @@ def _insert_passages(connection: Connection, place: Place, number: int, draft: D
         for at, passage in enumerate(draft.passages)
     ]
     connection.execute(insert(PASSAGES), rows)
-    passage_terms_of(place.area).add(
+    index_beside(connection, place.area).add(
         connection, place.area, ((passage_number(number, at), passage.terms) for at, passage in enumerate(draft.passages))
     )
 
@@ -216,7 +243,8 @@ def _built_in(document: Row[tuple[object, ...]] | Mapping[str, object]) -> dict[
 def _erase_contents(connection: Connection, area: int, number: int) -> None:
     first, last = passage_number(number, 0), passage_number(number, MOST_PASSAGES - 1)
     within = (PASSAGES.c.area == area, PASSAGES.c.number.between(first, last))
-    passage_terms_of(area).remove(connection, area, connection.execute(select(PASSAGES.c.number).where(*within)).scalars().all())
+    numbers = connection.execute(select(PASSAGES.c.number).where(*within)).scalars().all()
+    index_beside(connection, area).remove(connection, area, numbers)
     connection.execute(delete(PASSAGES).where(*within))
     for table in OF_DOCUMENTS:
         connection.execute(delete(table).where(table.c.area == area, table.c.document == number))
@@ -227,6 +255,10 @@ def _next_number(connection: Connection, place: Place) -> int:
     number = int(connection.execute(select(AREAS.c.next_document).where(mine)).scalar_one())
     connection.execute(update(AREAS).where(mine).values(next_document=number + 1))
     return number
+
+
+def _new_mark() -> str:
+    return secrets.token_hex(8)
 
 
 def _written(metadata: Mapping[str, object]) -> str:

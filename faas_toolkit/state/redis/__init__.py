@@ -1,0 +1,1 @@
+"""State on Redis: shared by all processes that name the same server."""

@@ -1,0 +1,73 @@
+"""Cells on Redis: each decision is one script beside the data, in one round trip and on the server's clock.
+
+All keys of a workspace carry its id as their hash tag, so a Cluster keeps them on one server, and a call's quotas can be decided
+together with its target's limits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from faas_toolkit.state.base import Step
+from faas_toolkit.state.redis.connection import RedisConnection, Word
+from faas_toolkit.state.redis.script import Script
+
+LAYOUT = "1"
+"""A part of each key: processes with another layout of the cells do not read these."""
+
+
+def _unshared[S](step: S, processes: int | None) -> S:
+    return step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptForm:
+    """The script that comes to the same decision as the steps of one name."""
+
+    script: Script
+    """It finds two keys for each cell, a hash and a sorted set, and the time before its arguments; empty: Redis' own clock."""
+    arguments: Callable[[Any], Sequence[Word]]
+    """What the step says, in words."""
+    reply: Callable[[Any, Any], Any]
+    """From the step and the script's answer, what the step would have replied."""
+    concludes: bool = False
+    """It tells how something ended and decides nothing; its reply is None."""
+    share: Callable[[Any, int | None], Any] = _unshared
+    """The step with its limits divided among so many processes; None: without limits."""
+
+
+def keys_of(key: str) -> tuple[str, str]:
+    """A cell's keys on Redis: its hash, and the set of those who hold a place in it."""
+    workspace, _, rest = key.partition(":")
+    name = f"{{{workspace}}}:{LAYOUT}:{rest}"
+    return name, f"{name}:leases"
+
+
+class RedisCells:
+    """`Cells` that all processes share which name the same Redis.
+
+    Args:
+        connection: to it.
+        forms: by the name of the step.
+        now: microseconds; only where a test is the master of time.
+    """
+
+    def __init__(
+        self, connection: RedisConnection, forms: Mapping[str, ScriptForm], *, now: Callable[[], int] | None = None
+    ) -> None:
+        self._connection = connection
+        self._forms = forms
+        self._now = now
+
+    def apply[R](self, keys: tuple[str, ...], step: Step[R]) -> R:
+        """Runs the step's script.
+
+        Raises:
+            Unavailable: Redis does not answer; without `not_executed` the step may have been run all the same.
+            Blocked: it may not be opened.
+        """
+        form = self._forms[step.name]
+        names = tuple(name for key in keys for name in keys_of(key))
+        time = self._now() if self._now is not None else ""
+        reply: R = form.reply(step, self._connection.run(form.script, names, (time, *form.arguments(step))))
+        return reply

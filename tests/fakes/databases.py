@@ -1,0 +1,44 @@
+"""The relational store in each of its forms, as nodes of one plugin open it."""
+
+import itertools
+from pathlib import Path
+
+from faas_toolkit.core.clock import SystemClock
+from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.net.egress import EgressGuard
+from faas_toolkit.state.server_address import parse_address
+from faas_toolkit.state.server_database import ServerDatabase
+from faas_toolkit.state.sql import Database
+from faas_toolkit.state.sqlite_database import SqliteDatabase
+
+LOOPBACK = {"FAAS_TOOLKIT_NETWORK_ALLOW": "127.0.0.1/32"}
+_numbers = itertools.count(1)
+
+
+def server_database(url: str, *, clock=None, environment=None) -> ServerDatabase:
+    """A node's way to a database of a test's server."""
+    environment = {**LOOPBACK, **(environment or {})}
+    guard = EgressGuard(environment=environment)
+    return ServerDatabase(address=parse_address(url), guard=guard, environment=environment, clock=clock or SystemClock())
+
+
+class Nodes:
+    """One store of rows, empty at first, that any number of nodes open."""
+
+    def __init__(self, kind: str, folder: Path, server=None) -> None:
+        self.kind = kind
+        self.server = server
+        self._path = folder / "data.db"
+        self.url = server.make_database(f"toolkit_{next(_numbers)}") if server else ""
+        self._opened: list[Database] = []
+
+    def open(self, **options) -> Database:
+        database = (
+            server_database(self.url, **options) if self.server else SqliteDatabase(path=self._path, offload=InlineOffload())
+        )
+        self._opened.append(database)
+        return database
+
+    def close(self) -> None:
+        for database in self._opened:
+            database.close()
