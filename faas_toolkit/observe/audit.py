@@ -33,8 +33,6 @@ _GROUPING_SECONDS = 0.1
 """How long `fast` lets rows gather, so that they are at most 200 ms behind."""
 _PATIENCE_SECONDS = 10.0
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
-_LONGEST_LEFT_ALONE = 30.0
-"""Where rows wait in the spool: how long the database is left alone after it was away, doubled from 1 s."""
 _log = logging.getLogger("faas_toolkit.audit")
 
 
@@ -78,8 +76,6 @@ class AuditLog:
         self._scheduled = False
         self._committing = False
         self._away = False
-        self._left_alone = (0.0, 0.0)
-        """Until when (monotonic seconds) the database is not asked while rows go to the spool, and how long that was."""
 
     def require_ready(self) -> None:
         """In `durable`, after rows could not be written, tries the database before a call does anything.
@@ -119,6 +115,8 @@ class AuditLog:
                 other row, and what it says is done.
         """
         entry = self._add(workspace, row, lambda: self._write(patient=False))
+        if self._away and not self._durable:
+            return
         try:
             self._await(entry)
         except Failure as failure:
@@ -244,13 +242,17 @@ class AuditLog:
             self._spooling.look_for_left_behind(chain)
         while not self._spooling.usable and self._drained_a_portion():
             pass  # the disk takes no more: only when it is empty do rows that follow go into the database
-        alone = self._is_left_alone()
+        alone = self._spooling.leaves_database_alone
         # Rows of a chain follow each other: where earlier ones wait on disk, so do these.
         direct = [entry for entry in group if not alone and not entry.chain.spool]
+        behind = [entry for entry in group if alone or entry.chain.spool]
         failure = self._commit(direct) if direct else None
-        if failure is not None and not isinstance(failure, Unavailable):
-            return direct, failure
-        return self._spooling.keep(group if failure else [entry for entry in group if alone or entry.chain.spool])
+        if isinstance(failure, Unavailable):
+            behind = list(group)
+        elif failure is not None:
+            for entry in direct:
+                entry.failure = failure
+        return self._spooling.keep(behind)
 
     def _commit(self, group: Sequence[Entry]) -> Failure | None:
         try:
@@ -261,33 +263,31 @@ class AuditLog:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with these rows must not stop the rows of others
             _log.error("Audit rows could not be written: %s", type(error).__name__)
             return Internal("The call's audit row could not be written.")
-        self._away, self._left_alone = False, (0.0, 0.0)
+        self._away = False
+        if self._spooling is not None:
+            self._spooling.database_is_back()
         return None
 
     def _drained_a_portion(self) -> bool:
         """Whether rows that waited on disk went into the database."""
-        if self._spooling is None or not self._spooling.waiting or self._is_left_alone():
+        if self._spooling is None or not self._spooling.waiting or self._spooling.leaves_database_alone:
             return False
         try:
             self._spooling.drain()
         except Failure as failure:
             self._note_away(failure)
             return False
-        except OSError as error:
-            _log.error("Spooled audit rows cannot be read: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a file that cannot be read, or a row that is refused, must not stop the others
+            _log.error("Spooled audit rows could not be written: %s", type(error).__name__)
             return False
         return True
-
-    def _is_left_alone(self) -> bool:
-        return self._clock.monotonic() < self._left_alone[0]
 
     def _note_away(self, failure: Failure) -> None:
         if not self._away:
             _log.error("Audit rows cannot be written: %s", failure.as_text())
         self._away = True
         if self._spooling is not None:
-            pause = min(max(2 * self._left_alone[1], 1.0), _LONGEST_LEFT_ALONE)
-            self._left_alone = (self._clock.monotonic() + pause, pause)
+            self._spooling.database_is_away()
 
     def _lose(self, group: Sequence[Entry], failure: Failure | None) -> None:
         self._chains.give_up(group)

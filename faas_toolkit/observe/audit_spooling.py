@@ -15,6 +15,8 @@ from faas_toolkit.observe.metrics import Metrics
 
 _PORTION = 500
 _LOOK_EVERY_SECONDS = 60.0
+_LONGEST_LEFT_ALONE = 30.0
+"""How long the database is left alone after it was away, doubled from 1 s: each attempt may take its whole timeout."""
 _log = logging.getLogger("faas_toolkit.audit")
 
 
@@ -43,11 +45,28 @@ class Spooling:
         self._sync = sync
         self._looked: dict[str, float] = {}
         self._left: deque[tuple[Chain, SpoolFile]] = deque()
+        self._next_attempt, self._pause = 0.0, 0.0
         self.usable = True
         """Whether the disk took the last rows."""
 
+    @property
+    def leaves_database_alone(self) -> bool:
+        """Whether the database was away just now, so that rows go to disk without asking it."""
+        return self._clock.monotonic() < self._next_attempt
+
+    def database_is_away(self) -> None:
+        """It did not answer: it is left alone for a while, longer each time."""
+        self._pause = min(max(2 * self._pause, 1.0), _LONGEST_LEFT_ALONE)
+        self._next_attempt = self._clock.monotonic() + self._pause
+
+    def database_is_back(self) -> None:
+        """It answered."""
+        self._next_attempt = self._pause = 0.0
+
     def keep(self, entries: Sequence[Entry]) -> tuple[list[Entry], Failure | None]:
         """Writes the entries to disk; those for which that could not be done, and why."""
+        if not entries:
+            return [], None
         left: list[Entry] = []
         for chain, of_chain in _by_chain(entries):
             contents = [content for entry in of_chain if (content := self._chains.seal(entry)) is not None]

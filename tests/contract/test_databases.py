@@ -1,18 +1,13 @@
 """What the store of rows promises in each of its forms: a file, PostgreSQL, MariaDB. Two nodes on one of them behave as one."""
 
-import importlib
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import gevent
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, inspect, select, text
 
-import faas_toolkit
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS, DOCUMENTS, PASSAGES, VALUES
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Internal, NotFound, Unavailable
@@ -25,8 +20,8 @@ from faas_toolkit.state.cache.outcomes_table import outcomes
 from faas_toolkit.state.migrations import history
 from faas_toolkit.state.sql import metadata
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import differences, import_every_table
 
-PACKAGE = Path(faas_toolkit.__file__).parent
 ONE = Workspace("workspace-one", bytes(range(32)))
 HOSTILE = ["汉字 😀 𠮷", "naïve ñ", "a\u0300", "\\ ' \" % _ \n\t", "\u202e", "\ufeff", "İıſß"]
 
@@ -228,19 +223,7 @@ def test_texts_are_ordered_by_their_characters_and_not_by_a_language(database):
 # ---- the history of the tables
 
 
-def import_every_table() -> None:
-    for file in PACKAGE.rglob("*.py"):
-        if "migrations" not in file.parts and "sql import metadata" in file.read_text():
-            importlib.import_module(".".join(("faas_toolkit", *file.relative_to(PACKAGE).with_suffix("").parts)))
-
-
-def differences(connection):
-    options = {"compare_type": True, "version_table": history.version_table(connection)}
-    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-
-
 def test_the_history_makes_exactly_the_tables_that_the_slices_declare(database):
-    import_every_table()
     assert database.read(differences) == []
 
 

@@ -34,6 +34,16 @@ local function field_of(cell, field)
   return cell.fields[field]
 end
 
+-- Several fields that may not have been read yet, in one go.
+local function fetch(cell, fields)
+  if #fields > 0 then
+    local values = redis.call('HMGET', cell.key, unpack(fields))
+    for at, field in ipairs(fields) do
+      cell.fields[field] = values[at]
+    end
+  end
+end
+
 local function number_in(cell, field)
   return tonumber(field_of(cell, field) or 0)
 end

@@ -3,10 +3,10 @@
 local BUDGET_WINDOW, BUDGET_SHARE, BUDGET_FLOOR, BUDGET_PARTS = 60000000, 10, 3, 6
 
 -- What the catalog says of the target stands in its cell as it was last said: whoever settles does not know it.
-local function restate(cell, lines_text, rules_text)
+local function restate(cell, lines, lines_text, rules_text)
   local before = field_of(cell, 'lines')
   if before ~= lines_text then
-    forget_lines(cell, before and cjson.decode(before) or {}, cjson.decode(lines_text))
+    forget_lines(cell, before and cjson.decode(before) or {}, lines)
     put(cell, 'lines', lines_text)
   end
   if field_of(cell, 'rules') ~= rules_text then
@@ -17,14 +17,12 @@ local function restate(cell, lines_text, rules_text)
   end
 end
 
+-- Without its limits, which only who wants a place has to see.
 local function target_in(cell)
-  local rules = cjson.decode(field_of(cell, 'rules'))
-  if rules == cjson.null then
-    rules = nil
-  end
+  local text = field_of(cell, 'rules')
+  local rules = text ~= 'null' and cjson.decode(text)
   return {
     cell = cell,
-    limits = limits_of(cell, cjson.decode(field_of(cell, 'lines'))),
     breaker = rules and breaker_in(cell, rules),
     saturation = rules and rules[9] and saturation_in(cell, rules),
     not_before = number_in(cell, 'not_before'),
@@ -33,8 +31,11 @@ end
 
 local function keep_target(target)
   local cell, limits = target.cell, target.limits
-  local memory = math.max(1, BUDGET_WINDOW / BUDGET_PARTS) * (BUDGET_PARTS + 2)
-  local till = math.max(lifetime_end(cell, limits.memory, limits.till), now + memory)
+  if limits and limits.memory ~= number_in(cell, 'memory') then
+    put(cell, 'memory', whole(limits.memory))
+  end
+  local traffic = BUDGET_WINDOW / BUDGET_PARTS * (BUDGET_PARTS + 2)
+  local till = math.max(lifetime_end(cell, number_in(cell, 'memory'), limits and limits.till), now + traffic)
   if target.breaker then
     keep_breaker(target.breaker)
     till = math.max(till, now + breaker_memory(target.breaker))
@@ -42,7 +43,7 @@ local function keep_target(target)
   if target.saturation then
     till = math.max(till, now + target.saturation.rules[9])
   end
-  keep_with_leases(cell, math.max(cell.till, till, target.not_before))
+  keep(cell, math.max(cell.till, till, target.not_before))
 end
 
 local function close(target, quotas, call, end_)
@@ -117,13 +118,15 @@ local function enter()
     weights = cjson.decode(ARGV[11]),
     shares = cjson.decode(ARGV[12]),
   }
-  local fields = { 'lines', 'rules', 'booked', 'not_before', 'breaker', 'saturation', 'traffic', 'h:' .. asked.call }
-  for _, line in ipairs(cjson.decode(ARGV[2])) do
+  local lines = cjson.decode(ARGV[2])
+  local fields = { 'lines', 'rules', 'memory', 'booked', 'not_before', 'breaker', 'saturation', 'traffic', 'h:' .. asked.call }
+  for _, line in ipairs(lines) do
     table.insert(fields, ring_name(line))
   end
   local cell = open(1, fields)
-  restate(cell, ARGV[2], ARGV[3])
+  restate(cell, lines, ARGV[2], ARGV[3])
   local target, quotas = target_in(cell), quotas_in(asked.shares, 2, asked.call)
+  target.limits = limits_of(cell, lines)
   local held, reply = held_by(cell, asked.call), nil
   if held then
     reply = enter_again(target, quotas, asked, held)
@@ -136,13 +139,13 @@ local function enter()
 end
 
 local function known_target(fields)
-  local cell = open(1, { 'lines', 'rules', 'booked', 'not_before', unpack(fields) })
+  local cell = open(1, { 'rules', 'memory', 'booked', 'not_before', unpack(fields) })
   return cell.known and target_in(cell) or nil
 end
 
 -- ARGV: time. Replies 1 where one more may wait.
 local function may_wait()
-  local target = known_target({ 'saturation' })
+  local target = known_target({ 'saturation', 'breaker' })
   if not target then
     return 1
   end
@@ -153,7 +156,7 @@ end
 
 -- ARGV: time, call, took.
 local function answered()
-  local target = known_target({ 'breaker', 'h:' .. ARGV[2] })
+  local target = known_target({ 'breaker', 'answered', 'h:' .. ARGV[2] })
   if target then
     local held = held_by(target.cell, ARGV[2])
     if held and target.breaker then
@@ -166,7 +169,7 @@ end
 -- ARGV: time, call, answered, took, throttled, measures to give back, usage, retry_after or ''.
 local function settle_call()
   local call = ARGV[2]
-  local target = known_target({ 'breaker', 'h:' .. call })
+  local target = known_target({ 'breaker', 'answered', 'saturation', 'h:' .. call })
   local quotas = {}
   for index = 2, #KEYS / 2 do
     local cell = open(index, { 'booked', 'h:' .. call })
@@ -181,6 +184,7 @@ local function settle_call()
   close(target, quotas, call, { usage = cjson.decode(ARGV[7]), give_back = give_back, answered = ARGV[3], took = tonumber(ARGV[4]) })
   if target then
     if ARGV[5] == '1' then
+      target.limits = limits_of(target.cell, cjson.decode(field_of(target.cell, 'lines')))
       shrink(target.limits)
     end
     if ARGV[8] ~= '' then
@@ -196,7 +200,7 @@ end
 
 -- ARGV: time. Replies 1 where one more repetition is within the target's budget, and takes it.
 local function take_repetition()
-  local target = known_target({ 'traffic', 'repeats' })
+  local target = known_target({ 'traffic', 'repeats', 'breaker', 'saturation' })
   if not target then
     return 0
   end

@@ -216,6 +216,7 @@ local function book(limits, weights, call, start, lease, turn)
   if lease > 0 then
     note_held(cell, call, held)
     redis.call('ZADD', cell.leases, whole(start + lease), call)
+    redis.call('PEXPIRE', cell.leases, whole(math.ceil((limits.till - now) / 1000)))
   end
 end
 
@@ -223,12 +224,6 @@ local function lifetime_end(cell, memory, booked)
   local till = math.max(booked or number_in(cell, 'booked'), now + memory)
   put(cell, 'booked', whole(till))
   return till
-end
-
--- The leases live as long as the cell does.
-local function keep_with_leases(cell, till)
-  keep(cell, till)
-  redis.call('PEXPIRE', cell.leases, whole(math.max(1, math.ceil((till - now) / 1000))))
 end
 
 local function held_by(cell, call)
@@ -277,6 +272,16 @@ local function forget_lines(cell, before, after)
   end
 end
 
+local function fetch_rings(cell, held)
+  local names = {}
+  for index = 3, #held do
+    if cell.fields[held[index][1]] == nil then
+      table.insert(names, held[index][1])
+    end
+  end
+  fetch(cell, names)
+end
+
 local MOST_USED = 1000000000000
 
 -- `held` as it stands now, where the caller has changed it.
@@ -285,6 +290,7 @@ local function settle(cell, call, usage, give_back, held)
   if not held then
     return nil
   end
+  fetch_rings(cell, held)
   redis.call('HDEL', cell.key, 'h:' .. call)
   redis.call('ZREM', cell.leases, call)
   cell.fields['h:' .. call] = false

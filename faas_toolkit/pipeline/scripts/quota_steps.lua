@@ -30,7 +30,7 @@ end
 
 local function keep_quotas(quotas)
   for _, quota in ipairs(quotas) do
-    keep_with_leases(quota.cell, lifetime_end(quota.cell, quota.memory, quota.till))
+    keep(quota.cell, lifetime_end(quota.cell, quota.memory, quota.till))
   end
 end
 
@@ -40,7 +40,7 @@ local function keep_settled(cell)
   for _, roll in pairs(cell.rolls) do
     memory = math.max(memory, roll.memory)
   end
-  keep_with_leases(cell, lifetime_end(cell, memory))
+  keep(cell, lifetime_end(cell, memory))
 end
 
 -- ARGV: time, call, lease, shares. Replies the index of the refused share from 1 and the wait, or 0.
