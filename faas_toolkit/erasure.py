@@ -38,26 +38,26 @@ def assemble(stores: "Stores", catalog: "Catalog", persons: "PersonalParts") -> 
     return ErasePerson(
         register=crm,
         holdings=lambda documents: tuple(holdings(documents)),
-        elsewhere=(*_elsewhere(catalog), *(() if stores.replica is None else _ON_SERVERS)),
+        elsewhere=(*_elsewhere(catalog), *_on_servers(stores)),
         blind=stores.data_keys.name,
         scrub=scrub,
     )
 
 
-_ON_SERVERS = (
-    Trace(
-        place="elsewhere",
-        item="copies of documents on other nodes",
-        action="keep",
-        text="Each follows with its next search of the base; what is free in its file is overwritten in time.",
-    ),
-    Trace(
-        place="elsewhere",
-        item="the database server",
-        action="keep",
-        text="Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them.",
-    ),
-)
+def _on_servers(stores: "Stores") -> Iterator[Trace]:
+    """What of the person may lie on servers for a while."""
+    said: dict[str, str] = {}
+    if stores.replica is not None:
+        said["copies of documents on other nodes"] = (
+            "Each follows with its next search of the base; what is free in its file is overwritten in time."
+        )
+        said["the database server"] = (
+            "Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them."
+        )
+    if stores.redis is not None:
+        said["counters of quotas on Redis"] = "Those of a user are called by the subject, and go when their period has passed."
+    for item, text in said.items():
+        yield Trace(place="elsewhere", item=item, action="keep", text=text)
 
 
 def _elsewhere(catalog: "Catalog") -> tuple[Trace, ...]:

@@ -20,7 +20,7 @@ def office(tmp_path, server):
     before.fill(documents=[*DOCUMENTS, document("Of before", f"{EMAIL} was here before there was a server.")])
     before.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL)
     before.close()
-    office = Office(tmp_path, server.url)
+    office = Office(tmp_path, database_url=server.url)
     yield office
     office.close()
 

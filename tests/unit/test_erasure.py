@@ -88,7 +88,7 @@ DOCUMENTS = [
 class Office:
     """One process over a data directory, with records, documents, answers and audit rows in two workspaces."""
 
-    def __init__(self, folder, database_url="") -> None:
+    def __init__(self, folder, **servers) -> None:
         self.folder = folder
         self.clock = FakeClock()
         self.process = Process(
@@ -98,9 +98,7 @@ class Office:
             working_directory=folder,
         )
         self.service = Service(self.process)
-        self.settings = RuntimeSettings(
-            catalog=json.dumps(CATALOG), secrets=(("kb", "a-token-of-the-test"),), database_url=database_url
-        )
+        self.settings = RuntimeSettings(catalog=json.dumps(CATALOG), secrets=(("kb", "a-token-of-the-test"),), **servers)
         self.stores = self.process.embedded
 
     def fill(self, workspace=ONE, people=PEOPLE, documents=DOCUMENTS) -> None:
@@ -386,3 +384,11 @@ def test_a_row_that_somebody_made_unreadable_does_not_stop_an_erasure(office):
     damage = "UPDATE audit_rows SET content = '{'"
     office.stores.database.write(lambda connection: connection.exec_driver_sql(damage).rowcount)
     assert office.confirmed().variables["erased"] is True
+
+
+def test_counters_on_redis_are_told_since_they_are_called_by_the_subject(tmp_path):
+    office = Office(tmp_path, redis_url="redis://127.0.0.1:1/0")
+    found = report(office.erase())
+    assert found["elsewhere", "counters of quotas on Redis"] == "keep"
+    assert ("elsewhere", "the database server") not in found
+    office.close()
