@@ -12,9 +12,10 @@ from typing import Any
 
 from faas_toolkit.core.outbound import BreakerRules, LimitLine
 from faas_toolkit.pipeline.gate_steps import GIVE_BACK, Answered, Enter, Entry, Settle
-from faas_toolkit.pipeline.limits import MOST_USED, micros, weight_on
+from faas_toolkit.pipeline.limits import MOST_USED, weight_on
 from faas_toolkit.pipeline.local_share import share_of_entry, share_of_spending
 from faas_toolkit.pipeline.quota_steps import Refused, Release, Share, Spend
+from faas_toolkit.pipeline.rolling import micros
 from faas_toolkit.state.redis.cells import ScriptForm
 from faas_toolkit.state.redis.script import Script
 
