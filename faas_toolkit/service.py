@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
-from faas_toolkit.core.export import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -222,15 +222,20 @@ class Service:
         if old is not None:
             old.fresh_until = now + _SHORTEST_FRESHNESS  # while this call looks, the others go on with what there is
         runtime = self._load(key[0])
+        if old is None and key in self._kept:  # made by another call while this one read the same catalog
+            runtime.close()
+            return self._kept[key]
         fresh_for = runtime.loaded.fresh_for
         fresh_until = None if fresh_for is None else now + max(fresh_for, _SHORTEST_FRESHNESS)
         if runtime.broken is not None:
             fresh_until = now + _SHORTEST_FRESHNESS  # what it was read from may be back soon
         if old is not None and runtime.broken is not None:
             usable = not old.runtime.unusable
+            runtime.close()
             runtime = Runtime(self._process, key[0], old.runtime.loaded, broken=runtime.broken, stands_in=usable)
         elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
             old.fresh_until = fresh_until
+            runtime.close()
             return old
         return self._keep(key, runtime, fresh_until)
 
@@ -252,6 +257,7 @@ class Service:
                 operations=frozenset(OPERATIONS),
                 fetch=fetch,
                 packaged=packaged,
+                offload=process.offload,
             )
 
         try:

@@ -95,6 +95,14 @@ class Stores:
             hard_limit=self._hard_limit,
         )
 
+    @property
+    def databases(self) -> "tuple[tuple[Database, DataKeys], ...]":
+        """Where rows are kept, with the keys beside them: the server and, as it may hold rows from before, the node's file."""
+        mine = (self.database, self.data_keys)
+        if self._embedded is None or self._embedded.database is self.database:
+            return (mine,)
+        return (mine, (self._embedded.database, self._embedded.data_keys))
+
     @cached_property
     def cells(self) -> "Cells":
         """Limits, breakers and leases; raises `InvalidInput` where the address of Redis is none."""

@@ -229,7 +229,7 @@ def find_personal_data(
         if name in wanted and (digits or name not in NUMERIC):
             found += find(readable, key)
             pace(len(text))
-    if shown or "\\" in text:
+    if shown or readable != text:
         found = [placed(item, text, shown) for item in found]
     found += known
     return _apart(found) if len(found) > 1 else found

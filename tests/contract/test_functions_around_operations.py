@@ -18,8 +18,8 @@ OPERATIONS = {
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
     "audit_search": "audit.search",
-    "cache_warm": "cache.warm",
     "erase_person": "workspace.erase",
+    "cache_warm": "cache.warm",
 }
 REFUSED = {
     "crm_lookup": {"query": "forbidden"},
@@ -31,8 +31,8 @@ REFUSED = {
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
     "audit_search": {"query": "forbidden"},
-    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
     "erase_person": {"person": "forbidden"},
+    "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 
 

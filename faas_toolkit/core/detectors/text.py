@@ -123,16 +123,22 @@ def visible(text: str) -> Visible | None:
 _VISIBLE = re.compile(f"[^{INVISIBLE.pattern[1:-1]}]+")
 
 
-_ESCAPED = re.compile(r"\\(?:([nrtbf])|(.))", re.DOTALL)
+_ESCAPED = re.compile(
+    r"\\(?:(?P<json>[nrtbf]|u(?!0040)[0-9a-fA-F]{4})|(?P<quote>\")|.)|(?P<url>%(?:0[9AaDd]|2[026-9CcFf]|3[A-Fa-f]|5[BbDd]|7[B-Db-d]))",
+    re.DOTALL,
+)
+"""As JSON and URLs spell characters that part words; but not the signs that a detector reads: @ and +."""
 
 
 def without_escapes(text: str) -> str:
-    """The text with blanks where JSON spells line breaks and quotes, of the same length: the letter of one belongs to no word."""
-    return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
+    """The text with blanks where it spells line breaks, quotes and the like, of the same length: such letters part words."""
+    return _ESCAPED.sub(_unescaped, text) if "\\" in text or "%" in text else text
 
 
 def _unescaped(escape: re.Match[str]) -> str:
-    return "  " if escape[1] else ' "' if escape[2] == '"' else escape[0]
+    if escape["quote"]:
+        return ' "'
+    return " " * len(escape[0]) if escape["json"] or escape["url"] else escape[0]
 
 
 def placed(found: Found, text: str, shown: Visible | None) -> Found:

@@ -276,10 +276,16 @@ def test_no_text_breaks_the_choice_between_findings(text):
 
 
 @pytest.mark.parametrize("value", ["13812345678", "4111 1111 1111 1111", "123-45-6789", "11010519491231002X", "ana@example.com"])
-@pytest.mark.parametrize("escape", ["\\n", "\\t", "\\r\\n", "\n"])
+@pytest.mark.parametrize("escape", ["\\n", "\\t", "\\r\\n", "\n", "\\u7535\\u8bdd", "%3A", "%0A", "%20", "%22"])
 def test_what_stands_behind_a_line_break_as_json_spells_it_is_found(value, escape):
     (found,) = find_personal_data(f"first line{escape}{value}{escape}next line", ALL)
     assert found.text == value
+
+
+def test_a_password_in_an_address_is_found_as_json_spells_it():
+    assert mask_text(r'{"url":"postgres:\/\/app:geheim1@db.example.com\/x"}', ALL) == (
+        r'{"url":"postgres:\/\/app:***@db.example.com\/x"}'
+    )
 
 
 def test_labels_are_read_in_json_inside_json():

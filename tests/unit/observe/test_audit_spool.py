@@ -95,7 +95,7 @@ def test_a_fault_of_some_rows_is_no_fault_of_those_that_wait_on_disk(open_log, s
     log.append(ONE, row(clock, number=0))
     offload.go()
     database.away = False
-    clock.advance(MINUTE)
+    log._spooling.database_is_back()
     log.append(ONE, row(clock, number=1))
     log.append(workspace_of("two"), row(clock, number=2))
     monkeypatch.setattr(database, "write", lambda work: 1 / 0)

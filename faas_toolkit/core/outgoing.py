@@ -1,4 +1,4 @@
-"""The list of an answer that also goes out as a file."""
+"""A list of an answer that also goes out as a file of JSON lines, made of what was reviewed and redacted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
