@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,10 +143,13 @@ class Stores:
             return self.file
         from faas_toolkit.net.egress import EgressGuard
         from faas_toolkit.state.server_address import parse_address
-        from faas_toolkit.state.server_database import ServerDatabase
+        from faas_toolkit.state.server_database import ServerDatabase, driver_of
 
-        return ServerDatabase(
-            address=parse_address(self.chosen.database_url),
+        address = parse_address(self.chosen.database_url)
+        self._offload.run("parse", partial(driver_of, address.dialect))  # loads for a tenth of a second; other calls go on
+        meanwhile: Database | None = self.__dict__.get("database")
+        return meanwhile or ServerDatabase(
+            address=address,
             guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
             environment=self._environment,
             clock=self._clock,
