@@ -9,7 +9,7 @@ from sqlalchemy import delete, inspect, select, update
 from faas_toolkit.capabilities.knowledge.port import Question
 from faas_toolkit.capabilities.knowledge.sources.embedded import replica
 from faas_toolkit.capabilities.knowledge.sources.embedded.erasing import KnowledgeErasure
-from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS, CHANGES, DOCUMENTS, PASSAGES
+from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS, CHANGES, DOCUMENTS, PASSAGES, VALUES
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.erasure import Person
@@ -220,14 +220,34 @@ def test_a_database_that_was_made_anew_is_copied_anew(node, nodes):
 
     def start_anew(connection):
         connection.execute(update(PASSAGES).values(text=REFUNDS))
-        connection.execute(update(AREAS).values(mark="another"))  # the same counter by chance
-        connection.execute(update(CHANGES).values(change=1))
+        connection.execute(update(CHANGES).values(token=7))
+        connection.execute(update(AREAS).values(mark="another"))  # the same number of changes
 
     nodes.open().write(start_anew)
-    one.search("anything")
-    assert one.database.read(lambda c: c.execute(select(AREAS.c.mark)).scalar()) == one.replica.read(
-        lambda c: c.execute(select(AREAS.c.mark)).scalar()
-    )
+    assert texts(one.search("money")) == [REFUNDS]
+    one.add(HOLIDAYS, title="More")
+    assert texts(one.search("money")) == [REFUNDS]
+
+
+def test_changes_after_a_restored_backup_are_not_taken_for_those_that_it_lost(node, nodes):
+    one, two = node(), node()
+    one.add(HOLIDAYS, title="Holidays")
+    one.add("This one is lost with the backup.", title="Lost")
+    assert texts(two.search("backup"))
+
+    def restore(connection):
+        connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.number == 2))
+        for table in (CHANGES, VALUES):
+            connection.execute(delete(table).where(table.c.document == 2))
+        connection.execute(delete(PASSAGES).where(PASSAGES.c.number >= 2 << 12))
+        connection.execute(update(AREAS).values(changes=1, next_document=2, mark="as it was"))
+
+    nodes.open().write(restore)
+    third = node()
+    third.add(REFUNDS, title="Refunds")  # takes the number of the lost one, and of its change
+    third.add("And one more about money.", title="More")
+    assert two.search("lost with the backup").variables["result"] == []
+    assert set(texts(two.search("money"))) == {REFUNDS, "And one more about money."}
 
 
 def test_many_searches_at_once_copy_once(node, monkeypatch):

@@ -71,11 +71,13 @@ class _Page:
     workspace: str
     area: Area
     changes: Sequence[_Place]
+    tokens: Mapping[int, int | None]
+    """Of the changes, by document."""
     documents: _Rows
     passages: _Rows
     hanging: Mapping[Table, _Rows]
-    total: tuple[int, int]
-    """How many documents the area has had, and the sum of their changes."""
+    total: tuple[int, ...]
+    """Of the last page: what tells whether a copy with all changes is the same (`_total`)."""
     is_last: bool
     terms: dict[int, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     """What each passage is found by."""
@@ -202,29 +204,29 @@ def _page(connection: Connection, *, workspace: str, base: str, after: _Place) -
     rows = connection.execute(_newer(area.number, after).limit(_PAGE_DOCUMENTS + 1)).all()
     chosen = list(_within_bounds(rows))
     written = [row.document for row in chosen if row.passages is not None]
-    total = select(func.count(), func.coalesce(func.sum(CHANGES.c.change), 0)).where(CHANGES.c.area == area.number)
-    count, sum_of_changes = connection.execute(total).one()
+    is_last = len(chosen) == len(rows)
     return _Page(
         workspace=workspace,
         area=area,
         changes=[(row.change, row.document) for row in chosen],
+        tokens={row.document: row.token for row in chosen},
         documents=_rows(connection, DOCUMENTS, area.number, DOCUMENTS.c.number.in_(written)) if written else (),
         passages=_rows(connection, PASSAGES, area.number, or_(*map(_of_document, written))) if written else (),
         hanging={
             table: _rows(connection, table, area.number, table.c.document.in_(written)) if written else ()
             for table in OF_DOCUMENTS
         },
-        total=(int(count), int(sum_of_changes)),
-        is_last=len(chosen) == len(rows),
+        total=_total(connection, area.number) if is_last else (),
+        is_last=is_last,
     )
 
 
-def _newer(area: int, after: _Place) -> Any:  # noqa: ANN401 - a select of three columns
+def _newer(area: int, after: _Place) -> Any:  # noqa: ANN401 - a select of four columns
     change, document = after
     newer = or_(CHANGES.c.change > change, and_(CHANGES.c.change == change, CHANGES.c.document > document))
     with_document = and_(DOCUMENTS.c.area == CHANGES.c.area, DOCUMENTS.c.number == CHANGES.c.document)
     return (
-        select(CHANGES.c.change, CHANGES.c.document, DOCUMENTS.c.passages)
+        select(CHANGES.c.change, CHANGES.c.document, CHANGES.c.token, DOCUMENTS.c.passages)
         .join_from(CHANGES, DOCUMENTS, with_document, isouter=True)
         .where(CHANGES.c.area == area, newer)
         .order_by(CHANGES.c.change, CHANGES.c.document)
@@ -262,12 +264,13 @@ def _apply(connection: Connection, *, page: _Page, here: Area) -> Area:
     for change, document in page.changes:
         connection.execute(delete(CHANGES).where(CHANGES.c.area == here.number, CHANGES.c.document == document))
         row = {"workspace": page.workspace, "area": here.number, "document": document, "change": change}
+        row["token"] = page.tokens[document]
         connection.execute(insert(CHANGES).values(row))
     # The documents of one change may be parted by the end of a page: a copy that stops here begins with that change again.
     reached = page.area.changes if page.is_last else page.changes[-1][0] - 1
     connection.execute(update(AREAS).where(mine).values(changes=reached, mark=page.area.mark if page.is_last else None))
-    if page.is_last:
-        _require_alike(connection, here.number, page.total)
+    if page.is_last and _total(connection, here.number) != page.total:
+        raise _Unlike
     return Area(here.number, reached, is_sample=False, sample=None)
 
 
@@ -276,8 +279,8 @@ def _insert(connection: Connection, table: Table, area: int, rows: _Rows) -> Non
         connection.execute(insert(table), [{**row, "area": area} for row in rows])
 
 
-def _require_alike(connection: Connection, area: int, total: tuple[int, int]) -> None:
-    counted = select(func.count(), func.coalesce(func.sum(CHANGES.c.change), 0)).where(CHANGES.c.area == area)
-    count, sum_of_changes = connection.execute(counted).one()
-    if (int(count), int(sum_of_changes)) != total:
-        raise _Unlike
+def _total(connection: Connection, area: int) -> tuple[int, ...]:
+    """How many documents the area has had, and the sums of their changes and tokens."""
+    sums = (func.coalesce(func.sum(column), 0) for column in (CHANGES.c.change, CHANGES.c.token))
+    counted = connection.execute(select(func.count(), *sums).where(CHANGES.c.area == area)).one()
+    return tuple(int(number) for number in counted)

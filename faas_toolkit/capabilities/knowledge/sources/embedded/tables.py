@@ -73,10 +73,12 @@ CHANGES = _rows(
     "knowledge_changes",
     Column("document", Integer, primary_key=True, autoincrement=False),
     Column("change", Integer, nullable=False),
+    Column("token", Integer),
     Index("ix_knowledge_changes_area_change", "area", "change"),
 )
 """The change of its area in which a document was last written or removed; the row stays when the document goes, so whoever keeps
-a copy learns of both by asking for what is newer."""
+a copy learns of both by asking for what is newer. `token`: a random number, so that changes made after a backup was restored are
+not taken for those that were lost, which bear the same numbers."""
 
 DOCUMENTS = _rows(
     "knowledge_documents",

@@ -36,6 +36,7 @@ from faas_toolkit.core.filters import as_choices
 _MOST_NAMED = 5
 _BATCH = 400
 """Documents named in one statement."""
+_TOKENS = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,10 @@ def moved_on() -> dict[str, object]:
 def note_changes(connection: Connection, area: int, documents: Sequence[int]) -> None:
     """Notes that these documents belong to the change that the area's counter stands at; whoever calls has moved it on."""
     state = connection.execute(select(AREAS.c.workspace, AREAS.c.changes).where(AREAS.c.number == area)).one()
+    noted = {"workspace": state.workspace, "area": area, "change": state.changes, "token": secrets.randbelow(_TOKENS)}
     for chosen in batched(documents, _BATCH):
         connection.execute(delete(CHANGES).where(CHANGES.c.area == area, CHANGES.c.document.in_(chosen)))
-        rows = [{"workspace": state.workspace, "area": area, "document": number, "change": state.changes} for number in chosen]
+        rows = [{**noted, "document": number} for number in chosen]
         connection.execute(insert(CHANGES), rows)
 
 
