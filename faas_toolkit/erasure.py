@@ -54,8 +54,6 @@ def _on_servers(stores: "Stores") -> Iterator[Trace]:
         said["the database server"] = (
             "Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them."
         )
-    if stores.redis is not None:
-        said["counters of quotas on Redis"] = "Those of a user are called by the subject, and go when their period has passed."
     for item, text in said.items():
         yield Trace(place="elsewhere", item=item, action="keep", text=text)
 

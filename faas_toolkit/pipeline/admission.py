@@ -5,6 +5,7 @@ Requests and calls in flight are counted here, all quotas of a call in one decis
 limits of the model.
 """
 
+import hmac
 import itertools
 import secrets
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from faas_toolkit.core.call import Answer, Call
+from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Unavailable
@@ -112,8 +113,16 @@ def _lines(quota: Quota, call: Call) -> Iterator[CallerLine]:
     named = tuple(dimension for dimension in quota.by if dimension != "model")
     by_model = len(named) < len(quota.by)
     for owners in itertools.product(*(_names(dimension, call) for dimension in named)):
-        key = f"{call.workspace.id}:quota:{quota.line.unit}:{quota.per:g}:{'+'.join(quota.by)}:{owners!r}"
+        counted = f"{quota.line.unit}:{quota.per:g}:{'+'.join(quota.by)}:{_blind(call.workspace, owners)}"
+        key = f"{call.workspace.id}:quota:{counted}"
         yield CallerLine(key=key, line=quota.line, by_model=by_model, whose=_whose(quota, named, owners))
+
+
+def _blind(workspace: Workspace, owners: tuple[str, ...]) -> str:
+    """Whose counter it is, as a name that may lie on a server: it tells nothing to who has not the workspace's key."""
+    if not any(owners):
+        return ""
+    return hmac.digest(workspace.root or workspace.key, repr(owners).encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
 
 
 def _names(dimension: Dimension, call: Call) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class Reservation:
 
 @dataclass(slots=True)
 class Place:
-    """The reply to a reservation."""
+    """The reply to `find`."""
 
     outcome: Literal["reserved", "too_late", "full", "never"]
     start: int
@@ -150,24 +150,7 @@ class Limits:
             held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
-        caps = [line for line in lines if line.of == "concurrency"]
-        self.in_flight = min(caps, key=lambda line: line.limit) if caps else None
-
-    def reserve(self, reservation: str, cost: Mapping[str, int], *, now: int, earliest: int, latest: int, lease: int) -> Place:
-        """Books one call on all lines, at the first moment that suits them all: `find` and `book` in one.
-
-        Args:
-            reservation: names it for `settle`.
-            cost: as in `find`.
-            now: microseconds, like all times here.
-            earliest: not before this.
-            latest: rather not at all than after this.
-            lease: as in `book`.
-        """
-        place = self.find(cost, now=now, earliest=earliest, latest=latest)
-        if place.outcome == "reserved":
-            self.book(reservation, cost, place.start, lease)
-        return place
+        self.in_flight = min((line for line in lines if line.of == "concurrency"), key=lambda line: line.limit, default=None)
 
     def find(self, cost: Mapping[str, int], *, now: int, earliest: int, latest: int) -> Place:
         """The first moment that suits all lines; takes nothing, so that several cells can be asked before one is changed.

@@ -1,7 +1,7 @@
 """The steps of gate and quotas as scripts: which Lua comes to the same decision, and how both are translated.
 
 The Lua in `scripts/` says the same as `limits.py`, `breaker.py`, `saturation.py`, `quota_steps.py` and `gate_steps.py`, function
-by function; `tests/contract/test_cells.py` runs both over the same sequences (docs/decisions/0016-decisions-in-lua.md).
+by function; `tests/contract/test_cells.py` runs both over the same sequences (docs/decisions/0023-decisions-in-lua.md).
 """
 
 import json

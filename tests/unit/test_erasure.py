@@ -384,11 +384,3 @@ def test_a_row_that_somebody_made_unreadable_does_not_stop_an_erasure(office):
     damage = "UPDATE audit_rows SET content = '{'"
     office.stores.database.write(lambda connection: connection.exec_driver_sql(damage).rowcount)
     assert office.confirmed().variables["erased"] is True
-
-
-def test_counters_on_redis_are_told_since_they_are_called_by_the_subject(tmp_path):
-    office = Office(tmp_path, redis_url="redis://127.0.0.1:1/0")
-    found = report(office.erase())
-    assert found["elsewhere", "counters of quotas on Redis"] == "keep"
-    assert ("elsewhere", "the database server") not in found
-    office.close()

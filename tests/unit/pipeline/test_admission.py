@@ -302,3 +302,11 @@ class TestWhatGoesOn:
     def test_a_caller_who_falls_to_the_workspace_is_told_so(self):
         (line,) = self.lines(Quota(of="tokens", limit=1_000, per=60.0, by=("user", "model")), app_id=None)
         assert line.whose == "each user and model, shared in this workspace because this call does not say whose it is"
+
+
+def test_the_names_of_counters_tell_nobody_s_name():
+    house = House(user(2), Quota(limit=9, per=60.0, by=("role", "app")))
+    house.ask(subject="dify:alice", roles=("accountants",), app_id="app-payroll")
+    keys = " ".join(house.cells._cells)
+    assert keys.count("w1:quota:") == 2
+    assert not any(word in keys for word in ("alice", "accountants", "payroll"))

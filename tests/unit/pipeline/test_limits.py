@@ -15,7 +15,10 @@ TEN = LimitLine("requests", 50, 10.0)
 
 
 def reserve(limits: Limits, name: str, now: int, *, cost=None, patience: int = 0, earliest: int = 0, lease: int = 60 * SECOND):
-    return limits.reserve(name, cost or {}, now=now, earliest=max(now, earliest), latest=now + patience, lease=lease)
+    place = limits.find(cost or {}, now=now, earliest=max(now, earliest), latest=now + patience)
+    if place.outcome == "reserved":
+        limits.book(name, cost or {}, place.start, lease)
+    return place
 
 
 def most_in_any_period(starts: list[int], period: int) -> int:
