@@ -17,6 +17,7 @@ from faas_toolkit.pipeline.breaker import Breaker
 from faas_toolkit.pipeline.limits import Limits, Place, Rolling, Usage, micros
 from faas_toolkit.pipeline.quota_steps import Share, book_shares, counters, refused_share
 from faas_toolkit.pipeline.saturation import Saturation
+from faas_toolkit.pipeline.waiters import Waiters
 from faas_toolkit.state.base import Change
 
 Refund = Literal["nothing", "work", "everything"]
@@ -41,7 +42,7 @@ RetryBudget has `minRetriesPerSec` for the same reason)."""
 class GateState:
     """Everything that is known about one target."""
 
-    __slots__ = ("breaker", "limits", "not_before", "repeats", "saturation", "target", "traffic", "until")
+    __slots__ = ("breaker", "limits", "not_before", "repeats", "saturation", "target", "traffic", "until", "waiters")
 
     def __init__(self, target: Target, now: int) -> None:
         self.target = target
@@ -49,6 +50,7 @@ class GateState:
         self.not_before = 0
         self.traffic = Rolling(micros(BUDGET_WINDOW), 6)
         self.repeats = Rolling(micros(BUDGET_WINDOW), 6)
+        self.waiters = Waiters()
         self.until = 0
         self._watch(target)
 
@@ -160,9 +162,12 @@ class Enter:
         shut = breaker.ask(now) if breaker is not None else 0
         if breaker is not None and shut:
             return Entry(breaker.why, shut)
-        place = state.limits.find(self.cost, now=now, earliest=max(now, state.not_before), latest=now + self.patience)
+        earliest, ahead = max(now, state.not_before), state.waiters.ahead(self.call, now)
+        place = state.limits.find(self.cost, now=now, earliest=earliest, latest=now + self.patience, ahead=ahead)
         wait = place.start - now
-        if self._turned_away(state, place, wait, now) and not waiting:
+        turned_away = self._turned_away(state, place, wait, now) and not waiting
+        state.waiters.note(self.call, now, self.patience if place.outcome == "full" and not turned_away else 0)
+        if turned_away:
             return Entry("saturated", wait, place.line)
         if place.outcome != "reserved":
             return _refused(place, wait)
