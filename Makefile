@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test lint fmt types imports services unit bench bench-install package ministack clean
+.PHONY: help dev demo test lint fmt types imports services unit bench bench-install bench-limiter package ministack clean
 
 # The first Python 3.12 there is: by its own name, as python3, or pyenv's. Another one: make dev PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.12 python3 "$$(pyenv which python3.12 2>/dev/null)"; do \
@@ -72,6 +72,10 @@ bench: $(VENV)/.installed ## Measures the plugin side by side with its peers, an
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
 	$(BIN)/python -m bench.install
+
+bench-limiter: $(VENV)/.installed services ## Measures what limits cost and whether they hold over eight processes, beside three other limiters
+	$(BIN)/python -m pip install --quiet -r requirements-bench.txt
+	$(BIN)/python -m bench.limiter
 
 # A private package, with a typed tool for each function of a catalog: make package CATALOG=file NAME=name [AUTHOR=author] [VERSION=1.2.3]
 package: $(VENV)/.installed ## Writes dist/<name>-<version>.difypkg, checks it and starts it (CATALOG=file NAME=name: a private one)

@@ -112,7 +112,7 @@ def run(load: Load) -> Run:
         worker.stdin.write(f"{result.began}\n")
         worker.stdin.flush()
     for worker in workers:
-        text, _ = worker.communicate(timeout=load.seconds + 60)
+        text, _ = worker.communicate(timeout=load.seconds + load.patience + 60)
         if worker.returncode:
             raise RuntimeError(f"a process ended with {worker.returncode}")
         told = json.loads(text)
@@ -136,10 +136,10 @@ class SkewedClock(SystemClock):
         return super().epoch() + self._ahead
 
 
-def connected(url: str, clock: SystemClock) -> RedisCells:
-    """Cells on this machine's Redis."""
+def connection_to(url: str, clock: SystemClock) -> RedisConnection:
+    """To this machine's Redis."""
     guard = EgressGuard(environment={OPERATOR_ALLOW: "127.0.0.1/32"})
-    return RedisCells(RedisConnection(address=RedisAddress.parse(url), guard=guard, clock=clock), script_forms())
+    return RedisConnection(address=RedisAddress.parse(url), guard=guard, clock=clock)
 
 
 class Worker:
@@ -148,7 +148,8 @@ class Worker:
     def __init__(self, load: Load, number: int) -> None:
         self.load = load
         self.number = number
-        self.cells = connected(load.url, SkewedClock(load.skew if number % 2 else 0.0))
+        clock = SkewedClock(load.skew if number % 2 else 0.0)
+        self.cells = RedisCells(connection_to(load.url, clock), script_forms())
         self.target = Target(id="target", limits=(LimitLine(load.of, load.limit, load.per),))  # type: ignore[arg-type]
         self.calls = itertools.count()
         self.random = random.Random(number)

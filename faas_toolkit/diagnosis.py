@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from faas_toolkit.catalog.findings import CatalogInvalid
     from faas_toolkit.catalog.load import LoadedCatalog
     from faas_toolkit.core.call import Workspace
+    from faas_toolkit.pipeline.identity_token import TokenVerifier
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.stores import Stores
 
@@ -33,6 +34,22 @@ def catalog_findings(loaded: "LoadedCatalog", broken: "CatalogInvalid | None") -
         yield Finding(
             check="catalog", item=f"error {number}", status="failed", text=str(finding), repair="Repair it in `catalog`."
         )
+
+
+def identity_findings(verifier: "TokenVerifier | None") -> Iterator[Finding]:
+    """What identity tokens are checked with, and whether it can be had."""
+    if verifier is None:
+        yield Finding(check="identity", item="keys", status="ok", text="None, so nobody can prove who they are.")
+        return
+    state = verifier.state()
+    failure = state.failure
+    yield Finding(
+        check="identity",
+        item="keys",
+        status="ok" if failure is None else "warning" if state.usable else "failed",
+        text=f"{state.text[:1].upper()}{state.text[1:]}." + (f" {failure.message}" if failure else ""),
+        repair="" if failure is None else failure.hint or "Look at the setting `identity_keys`.",
+    )
 
 
 def storage_findings(process: Process, stores: "Stores") -> Iterator[Finding]:
@@ -100,13 +117,13 @@ def encryption_findings(stores: "Stores", workspace: "Workspace") -> Iterator[Fi
         yield Finding(check="storage", item="encryption", status="failed", text=failure.message, repair=failure.hint)
         return
     lost = resting.pop(None, 0)
-    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "no other"
+    opens = ", ".join(f"`{named.id}`" for named in workspace.older) or "none"
     with_which = ", ".join(f"{count} with `{key}`" for key, count in sorted(resting.items(), key=str)) or "nothing yet"
     yield Finding(
         check="storage",
         item="encryption",
         status="warning" if lost else "ok",
-        text=f"The key `{workspace.key_id}` seals; {opens} opens too. Sealed keys and outcomes: {with_which}"
+        text=f"The key `{workspace.key_id}` seals; others that open: {opens}. Sealed keys and outcomes: {with_which}"
         + (f", {lost} with a key that is in no setting." if lost else "."),
         repair="Add the former key to the setting `encryption_key`, after the new one: new:…,old:…" if lost else "",
     )

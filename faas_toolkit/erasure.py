@@ -1,6 +1,6 @@
 """Whatever may hold something of a person, put together for the operation that forgets them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.erasure import Holding, Trace
@@ -20,19 +20,44 @@ def assemble(stores: "Stores", catalog: "Catalog", persons: "PersonalParts") -> 
     from faas_toolkit.observe.audit_erasing import AuditErasure
     from faas_toolkit.state.cache.erasing import CacheErasure, OutcomesErasure
 
-    database, keys = stores.database, stores.data_keys
-    crm = CrmErasure(database)
+    crm = CrmErasure(stores.file)
 
-    def holdings(documents: str) -> Sequence[Holding]:
-        return (
-            crm,
-            KnowledgeErasure(database, mentioning=documents == "delete"),
-            AuditErasure(database=database, keys=keys, persons=persons),
-            OutcomesErasure(database),
-            CacheErasure(keys),  # last: what is read until then is not kept in the new age
+    def holdings(documents: str) -> Iterator[Holding]:
+        yield crm
+        for database, keys in stores.databases:
+            yield KnowledgeErasure(database, mentioning=documents == "delete")
+            yield AuditErasure(database=database, keys=keys, persons=persons.beside(keys))
+            yield OutcomesErasure(database)
+        yield CacheErasure(stores.data_keys)  # last: what is read until then is not kept in the new age
+
+    def scrub() -> bool:
+        if stores.replica is not None:
+            stores.replica.discard()  # it is copied anew with the next search
+        return stores.file.scrub()
+
+    return ErasePerson(
+        register=crm,
+        holdings=lambda documents: tuple(holdings(documents)),
+        elsewhere=(*_elsewhere(catalog), *_on_servers(stores)),
+        blind=stores.data_keys.name,
+        scrub=scrub,
+    )
+
+
+def _on_servers(stores: "Stores") -> Iterator[Trace]:
+    """What of the person may lie on servers for a while."""
+    said: dict[str, str] = {}
+    if stores.replica is not None:
+        said["copies of documents on other nodes"] = (
+            "Each follows with its next search of the base; what is free in its file is overwritten in time."
         )
-
-    return ErasePerson(register=crm, holdings=holdings, elsewhere=_elsewhere(catalog), blind=keys.name, scrub=database.scrub)
+        said["the database server"] = (
+            "Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them."
+        )
+    if stores.redis is not None:
+        said["counters of quotas on Redis"] = "Those of a user are called by the subject, and go when their period has passed."
+    for item, text in said.items():
+        yield Trace(place="elsewhere", item=item, action="keep", text=text)
 
 
 def _elsewhere(catalog: "Catalog") -> tuple[Trace, ...]:

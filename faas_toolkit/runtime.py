@@ -11,6 +11,7 @@ from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.chain import Capability, Presenter, Proceed
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.inventory import Finding, Offer
+from faas_toolkit.core.offload import Background
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import Stream
@@ -63,8 +64,7 @@ class Runtime:
         self._families = Families(process, self._stores, loaded.catalog)
         self._fronts: dict[str, Proceed] = {}
         self._capabilities: dict[str, Capability] = {}
-        self._in_background = 0
-        self._closing = False
+        self._background = Background(process.offload.spawn)
 
     @property
     def unusable(self) -> bool:
@@ -140,22 +140,7 @@ class Runtime:
 
     def close(self) -> None:
         """Closes what this configuration opened for itself, when nothing runs for it in the background any more."""
-        self._closing = True
-        if self._in_background == 0:
-            self._close()
-
-    def _spawn(self, work: Callable[[], None]) -> None:
-        self._in_background += 1
-
-        def counted() -> None:
-            try:
-                work()
-            finally:
-                self._in_background -= 1
-                if self._closing and self._in_background == 0:
-                    self._close()
-
-        self._process.offload.spawn(counted)
+        self._background.end_with(self._close)
 
     def _close(self) -> None:
         self._families.close()
@@ -178,7 +163,7 @@ class Runtime:
             invoke=self._families.functions.invoke,
             client=lambda: self._families.client,
             traits=self._traits,
-            spawn=self._spawn,
+            spawn=self._background.spawn,
         )
 
     def _traits(self, call: Call) -> Traits:
@@ -224,6 +209,7 @@ class Runtime:
         )
 
     def _environment(self, call: Call) -> Iterator[Finding]:
+        yield from diagnosis.identity_findings(self._policies.verifier)
         yield from diagnosis.catalog_findings(self.loaded, self.broken)
         yield from diagnosis.storage_findings(self._process, self._stores)
         yield from diagnosis.redis_findings(self._stores)

@@ -8,14 +8,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faas_toolkit.core.call import Answer, Call, Origin, Record
-from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -42,15 +42,6 @@ class Request:
     origin: Origin
     host: Host
     trace_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingFile:
-    """A file that goes out with an answer, where the host takes files."""
-
-    name: str
-    media_type: str
-    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +114,10 @@ class Service:
             yield Outcome(
                 meta=self._meta(runtime, record),
                 text=runtime.redact(text),
-                variables=_without_exported(answer),
+                variables=without_exported(answer),
                 source=answer.source,
                 added=answer.added,
-                file=_exported_file(answer, Pace(self._process.offload.give_way)),
+                file=exported_file(answer, Pace(self._process.offload.give_way)),
             )
 
     def offer(self, settings: RuntimeSettings, request: Request) -> Offer:
@@ -231,15 +222,20 @@ class Service:
         if old is not None:
             old.fresh_until = now + _SHORTEST_FRESHNESS  # while this call looks, the others go on with what there is
         runtime = self._load(key[0])
+        if old is None and key in self._kept:  # made by another call while this one read the same catalog
+            runtime.close()
+            return self._kept[key]
         fresh_for = runtime.loaded.fresh_for
         fresh_until = None if fresh_for is None else now + max(fresh_for, _SHORTEST_FRESHNESS)
         if runtime.broken is not None:
             fresh_until = now + _SHORTEST_FRESHNESS  # what it was read from may be back soon
         if old is not None and runtime.broken is not None:
             usable = not old.runtime.unusable
+            runtime.close()
             runtime = Runtime(self._process, key[0], old.runtime.loaded, broken=runtime.broken, stands_in=usable)
         elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
             old.fresh_until = fresh_until
+            runtime.close()
             return old
         return self._keep(key, runtime, fresh_until)
 
@@ -261,6 +257,7 @@ class Service:
                 operations=frozenset(OPERATIONS),
                 fetch=fetch,
                 packaged=packaged,
+                offload=process.offload,
             )
 
         try:
@@ -294,24 +291,3 @@ class Service:
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
-
-
-def _exported_file(answer: Answer, pace: Pace) -> OutgoingFile | None:
-    """Made of what was reviewed and redacted, so that a file shows nothing that the variable would not."""
-    if answer.exported is None:
-        return None
-    items = answer.variables[answer.exported.variable]
-    lines: list[bytes] = []
-    for item in items if isinstance(items, (list, tuple)) else ():
-        lines.append(canonical_json(item).encode("utf-8", "replace") + b"\n")
-        pace(len(lines[-1]))
-    return OutgoingFile(name=answer.exported.name, media_type="application/x-ndjson", content=b"".join(lines))
-
-
-def _without_exported(answer: Answer) -> Mapping[str, object]:
-    """The variables with as many items as a variable should hold."""
-    if answer.exported is None:
-        return answer.variables
-    items = answer.variables[answer.exported.variable]
-    shown = list(items[: answer.exported.shown]) if isinstance(items, (list, tuple)) else items
-    return {**answer.variables, answer.exported.variable: shown}

@@ -5,17 +5,18 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.offload import Offload
+from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
-    from faas_toolkit.net.http import HttpClient
+    from faas_toolkit.net.http import HardLimit, HttpClient
     from faas_toolkit.observe.audit_spool import Spool
     from faas_toolkit.observe.metrics import Metrics
     from faas_toolkit.state.base import Cells
@@ -55,6 +56,7 @@ class Stores:
         chosen: the servers in their place.
         embedded: whose parts stand in where no server is named; None: this is the embedded set itself.
         metrics: of the process; None: nothing is counted.
+        hard_limit: of the process (`net.http.HardLimit`).
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Stores:
         chosen: StoreSettings | None = None,
         embedded: "Stores | None" = None,
         metrics: "Metrics | None" = None,
+        hard_limit: "HardLimit" = nullcontext,
     ) -> None:
         self._clock = clock
         self._offload = offload
@@ -74,6 +77,7 @@ class Stores:
         self._directory = directory
         self._embedded = embedded
         self._metrics = metrics
+        self._hard_limit = hard_limit
         self.chosen = chosen or StoreSettings()
         self.leases = 0
         """How many configurations use it; kept by who hands it out."""
@@ -88,7 +92,16 @@ class Stores:
             chosen=chosen,
             embedded=self,
             metrics=self._metrics,
+            hard_limit=self._hard_limit,
         )
+
+    @property
+    def databases(self) -> "tuple[tuple[Database, DataKeys], ...]":
+        """Where rows are kept, with the keys beside them: the server and, as it may hold rows from before, the node's file."""
+        mine = (self.database, self.data_keys)
+        if self._embedded is None or self._embedded.database is self.database:
+            return (mine,)
+        return (mine, (self._embedded.database, self._embedded.data_keys))
 
     @cached_property
     def cells(self) -> "Cells":
@@ -130,13 +143,17 @@ class Stores:
             return self.file
         from faas_toolkit.net.egress import EgressGuard
         from faas_toolkit.state.server_address import parse_address
-        from faas_toolkit.state.server_database import ServerDatabase
+        from faas_toolkit.state.server_database import ServerDatabase, driver_of
 
-        return ServerDatabase(
-            address=parse_address(self.chosen.database_url),
+        address = parse_address(self.chosen.database_url)
+        self._offload.run("parse", partial(driver_of, address.dialect))  # loads for a tenth of a second; other calls go on
+        meanwhile: Database | None = self.__dict__.get("database")
+        return meanwhile or ServerDatabase(
+            address=address,
             guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
             environment=self._environment,
             clock=self._clock,
+            hard_limit=self._hard_limit,
         )
 
     @cached_property
@@ -228,9 +245,7 @@ class Stores:
 
         return TieredCache(near=self.memory_cache, spawn=self._offload.spawn)
 
-    def answers(
-        self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Callable[[Callable[[], None]], None]
-    ) -> "TieredCache":
+    def answers(self, config: "CacheConfig", client: "Callable[[], HttpClient]", spawn: Spawn) -> "TieredCache":
         """Kept answers: in memory, in Redis where one is named, then where the catalog says for what those have lost.
 
         Args:

@@ -185,6 +185,7 @@ class Process:
             environment=self.environment,
             directory=self.data_directory.path,
             metrics=self.metrics,
+            hard_limit=self.hard_limit,
         )
 
     def lease_stores(self, chosen: "StoreSettings") -> "Stores":

@@ -8,6 +8,7 @@ import argparse
 import base64
 import binascii
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     audit.add_argument("action", choices=("export", "verify"))
     audit.add_argument("--workspace", default="default", metavar="NAME", help="one of the workbench's own (default: default)")
     audit.add_argument("--data", type=Path, metavar="DIR", help="a plugin's data directory (default: the workbench's own)")
-    audit.add_argument("--id", default="", help="with --data: the workspace's id, as diagnose shows its beginning")
+    audit.add_argument("--database", type=Path, metavar="FILE", help="a file that holds the setting database_url")
+    audit.add_argument("--id", default="", help="with --data or --database: the workspace's id, as diagnose shows its beginning")
     audit.add_argument(
         "--key-file",
         type=Path,
@@ -138,8 +140,8 @@ def _subject(options: argparse.Namespace) -> _Subject:
     from workbench import cli
 
     data = options.data or cli.KEPT / "data"
-    database = _database(data)
-    if options.data is None:
+    database = _database(data) if options.database is None else _server(options.database)
+    if options.data is None and options.database is None:
         storage = _Kept(WorkspaceStorage(-1, cli.KEPT / "storage" / options.workspace))
         identity = json.loads(storage.get(_IDENTITY) or b"{}")
         if not identity:
@@ -162,6 +164,20 @@ def _database(data: Path) -> "Database":
     return Database(path=path, offload=InlineOffload())
 
 
+def _server(path: Path) -> "Database":
+    """Whoever runs the command names the server, so its host is allowed; its address may hold a password, so it is in a file."""
+    from faas_toolkit.core.clock import SystemClock
+    from faas_toolkit.net.egress import OPERATOR_ALLOW, EgressGuard
+    from faas_toolkit.state.server_address import parse_address
+    from faas_toolkit.state.server_database import ServerDatabase
+
+    address = parse_address(path.read_text(encoding="utf-8").strip())
+    environment = {OPERATOR_ALLOW: f"{address.host}:{address.port}", **os.environ}
+    return ServerDatabase(
+        address=address, guard=EgressGuard(environment=environment), environment=environment, clock=SystemClock()
+    )
+
+
 def _workspaces(database: "Database") -> list[str]:
     from sqlalchemy import select
 
@@ -178,7 +194,7 @@ def _keyed(workspace: str, path: Path | None) -> "Workspace | None":
     if path is None:
         return None
     keys: list[NamedKey] = []
-    for written in path.read_text(encoding="ascii").strip().split(","):
+    for written in path.read_text(encoding="ascii", errors="replace").strip().split(","):
         name, _, encoded = written.strip().rpartition(":")
         try:
             key = base64.b64decode(encoded, validate=True)

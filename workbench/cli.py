@@ -6,19 +6,18 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import yaml
 from rich.console import Console
 
-from workbench import audit_command, catalog_file, erase_command, report, warming
+from workbench import audit_command, catalog_file, erase_command, report, settings_file, warming
 from workbench.declaration import Tool, read_declaration
 from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
 from workbench.openai_models import ModelServer
 from workbench.session import HostFailure
+from workbench.settings_file import UsageError
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
 from workbench.wire import RequestRefused
 
@@ -26,10 +25,6 @@ PROJECT = Path(__file__).parents[1]
 KEPT = PROJECT / ".faas_toolkit"
 """What calls leave behind: the workspaces' storage and the plugin's data."""
 CALL_TIMEOUT = 240.0
-
-
-class UsageError(Exception):
-    """The command cannot be run as it was given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,7 +154,7 @@ def _tools(options: argparse.Namespace, console: Console) -> int:
 def _call(options: argparse.Namespace, console: Console) -> int:
     tool = read_declaration(options.plugin).tool(options.tool)
     arguments, settings = _split(tool, options.pairs)
-    credentials = mapping(options.credentials) if options.credentials else {}
+    credentials = settings_file.read(options.credentials) if options.credentials else {}
     try:
         parameters = prepare(options.surface, tool, arguments, settings)
     except ParameterRefused as refusal:
@@ -187,7 +182,7 @@ def _run_app(options: argparse.Namespace, console: Console) -> int:
     from workbench.workflow import AppNotRunnable, AppRunner, read_app
 
     inputs = dict(_pairs(options.pairs))
-    credentials = mapping(options.credentials) if options.credentials else {}
+    credentials = settings_file.read(options.credentials) if options.credentials else {}
     workspace = _workspace(options.workspace)
     try:
         app = read_app(options.file)
@@ -210,7 +205,7 @@ def _catalog(options: argparse.Namespace, console: Console) -> int:
 def _endpoint(options: argparse.Namespace, console: Console) -> int:
     from workbench.endpoint_front import Hook, serving
 
-    given, key = mapping(options.settings) if options.settings else {}, secrets.token_hex(24)
+    given, key = settings_file.read(options.settings) if options.settings else {}, secrets.token_hex(24)
     made = json.dumps({"workbench": {"key": key, "role": "member"}})
     hook = Hook(id=_workspace(options.workspace), workspace=options.workspace, settings={"clients": made, **given})
     with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.transport) as host:
@@ -275,25 +270,6 @@ def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
         if not separator:
             raise UsageError(f"{pair!r} is not of the form key=value, for example query=Aurora.")
         yield name, value
-
-
-def mapping(path: Path) -> Mapping[str, Any]:
-    """The settings in a file, JSON or YAML: texts as Dify's form gives them."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        loaded = json.loads(text)  # first: YAML does not read every escape of JSON
-    except ValueError:
-        loaded = _yaml(path, text)
-    if not isinstance(loaded, dict):
-        raise UsageError(f'{path.name} must hold a mapping of settings, for example {{"default_role": "member"}}.')
-    return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
-
-
-def _yaml(path: Path, text: str) -> object:
-    try:
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:  # its message may quote the text, and the text may be secrets
-        raise UsageError(f"{path.name} is neither JSON nor YAML.") from None
 
 
 def _workspace(name: str) -> str:

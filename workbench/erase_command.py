@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from workbench import settings_file
 from workbench.host import DEFAULT_WORKSPACE, PluginHost
 from workbench.surfaces import observation, sender_for
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Runs the command; 1 where the person was not erased although that was asked, or could not be looked for."""
     from workbench import cli
 
-    given = cli.mapping(options.credentials) if options.credentials else {}
+    given = settings_file.read(options.credentials) if options.credentials else {}
     credentials = given if "catalog" in given else {**given, **_ERASER}
     asked = {"person": options.person, "documents": options.documents}
     environment = {"FAAS_TOOLKIT_DATA_DIR": str(cli.KEPT / "data")}

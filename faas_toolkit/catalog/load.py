@@ -18,6 +18,7 @@ from faas_toolkit.catalog.sentences import Sentences
 from faas_toolkit.catalog.spec import LATER_SECTIONS, Catalog, default_sections
 from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.canonical import canonical_json, digest
+from faas_toolkit.core.offload import InlineOffload, Offload
 
 _MOST_FINDINGS = 200
 
@@ -44,6 +45,9 @@ class LoadedCatalog:
         return self.catalog.version
 
 
+_INLINE = InlineOffload()
+
+
 def load_catalog(
     text: str,
     *,
@@ -52,6 +56,7 @@ def load_catalog(
     operations: Collection[str],
     fetch: Fetch | None = None,
     packaged: str = "",
+    offload: Offload = _INLINE,
 ) -> LoadedCatalog:
     """The catalog behind the setting `catalog`; an empty setting is the packaged one, and without that the shipped default.
 
@@ -63,6 +68,7 @@ def load_catalog(
         operations: the names of all operations, e.g. `crm.lookup`.
         fetch: gets an address through the egress guard.
         packaged: the text of the catalog that came with the package.
+        offload: reads the text on a pool, since a large one, and the hash of secrets, hold a processor for a while.
 
     Raises:
         CatalogInvalid: with every problem.
@@ -71,7 +77,12 @@ def load_catalog(
         source = read_origin(text, environment, fetch, packaged)
     except SyntaxProblem as problem:
         raise CatalogInvalid([_unreadable(problem)]) from problem
-    read = _Reading(source, available_secrets(secrets, environment), operations)
+    available = available_secrets(secrets, environment)
+    return offload.run("parse", lambda: _loaded(source, available, operations))
+
+
+def _loaded(source: OriginText, available: Mapping[str, str], operations: Collection[str]) -> LoadedCatalog:
+    read = _Reading(source, available, operations)
     catalog = read.catalog()
     if catalog is None:
         raise CatalogInvalid(finding for finding in read.findings if finding.severity == "error")

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from faas_toolkit.core.call import Call, Workspace
 
+INTENT = "intent"
+"""The outcome of a row that was written before an effect; the row of how it ended has the same request id."""
+
 type Place = tuple[float, str, int]
 """Where a row stands in time: epoch seconds, writer, sequence."""
 

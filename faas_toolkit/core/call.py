@@ -40,8 +40,8 @@ class Workspace:
     id: str
     key: bytes = field(repr=False)
     """32 bytes; the root of every key that encrypts something of this workspace."""
-    key_id: str = STORED_KEY
-    older: tuple[NamedKey, ...] = ()
+    key_id: str = field(default=STORED_KEY, repr=False)
+    older: tuple[NamedKey, ...] = field(default=(), repr=False)
     """Keys that open what was sealed with them, and seal nothing any more."""
     root: bytes = field(default=b"", repr=False)
     """What blind names are made from: the same whichever key seals, so that they are found after a rotation. Empty: `key`."""

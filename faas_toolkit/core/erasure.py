@@ -14,6 +14,8 @@ ERASED = "[erased]"
 _SHORTEST_NAME = 4
 """Characters; a shorter one would be found inside of anything, unless it is written in characters that are whole syllables."""
 _SHORTEST_PHONE = 7
+_LONG_PHONE = 9
+"""Digits that no two numbers of different areas are likely to share."""
 _BETWEEN = r"[\s().\-/]{0,3}"
 
 Place = Literal["crm", "knowledge", "audit", "cache", "outcomes", "elsewhere"]
@@ -42,7 +44,7 @@ class Person:
     """
 
     given: str
-    """As the caller named them."""
+    """As the caller named them; looked for as a whole value only, since it may be any word."""
     records: tuple[str, ...] = ()
     """Ids of their records, e.g. `person:42`."""
     emails: tuple[str, ...] = ()
@@ -70,11 +72,11 @@ class Person:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        return _pattern((self.given, *self.emails, *self._own(self.names)), self._own(self.phones))
+        return _pattern((*self.records, *self._own(self.names)), self.emails, self._own(self.phones))
 
     @cached_property
     def _pattern_of_all(self) -> re.Pattern[str] | None:
-        return _pattern((self.given, *self.emails, *self.names), self.phones)
+        return _pattern((*self.records, *self.names), self.emails, self.phones)
 
 
 class Holding(Protocol):
@@ -98,9 +100,12 @@ class Register(Protocol):
         ...
 
 
-def _pattern(texts: Iterable[str], phones: Iterable[str]) -> re.Pattern[str] | None:
+def _pattern(texts: Iterable[str], emails: Iterable[str], phones: Iterable[str]) -> re.Pattern[str] | None:
     """Finds texts whole, in any case, and phone numbers however they are grouped. Escaped literals: linear in the text."""
-    parts = [_text_pattern(text) for text in sorted({text.strip() for text in texts}, key=len, reverse=True) if _is_telling(text)]
+    parts = [rf"(?<![\w.+-]){re.escape(email.strip())}(?![\w-]|\.\w)" for email in dict.fromkeys(emails)]
+    parts += [
+        _text_pattern(text) for text in sorted({text.strip() for text in texts}, key=len, reverse=True) if _is_telling(text)
+    ]
     parts += [_phone_pattern(phone) for phone in _telling(phones)]
     return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
@@ -111,9 +116,10 @@ def _is_telling(text: str) -> bool:
 
 
 def _text_pattern(text: str) -> str:
+    """Not within a longer word, and not a part of a double name."""
     words = r"\s+".join(re.escape(word) for word in text.split())
-    before = r"(?<!\w)" if text[0].isascii() else ""
-    after = r"(?!\w)" if text[-1].isascii() else ""
+    before = r"(?<!\w)(?<!\w-)" if text[0].isascii() else ""
+    after = r"(?!\w|-\w)" if text[-1].isascii() else ""
     return f"{before}{words}{after}"
 
 
@@ -123,13 +129,20 @@ def _telling(phones: Iterable[str]) -> list[str]:
 
 def _phone_pattern(phone: str) -> str:
     """The number with or without its country code and the zero before an area code: codes have 1 to 3 digits (ITU-T E.164)."""
-    digits = _digits(phone)
-    if phone.strip().startswith("+"):
-        forms = [(_grouped(digits[:length]), digits[length:]) for length in (1, 2, 3)]
+    digits, written = _digits(phone), phone.strip()
+    if written.startswith(("+", "00")):
+        digits = digits.removeprefix("00")
+        forms = [(rf"(?:\+|00)?{_grouped(digits[:length])}", digits[length:]) for length in (1, 2, 3)]
     else:
-        forms = [(r"\d{1,3}", digits.lstrip("0"))]
-    written = [rf"(?:\+?{code}{_BETWEEN})?(?:(?:\(0\)|0){_BETWEEN})?{_grouped(rest)}" for code, rest in forms]
-    return rf"(?<!\d)\+?(?:{'|'.join(written)})(?!\d)"
+        forms = [(r"(?:\+|00)\d{1,3}", digits.lstrip("0"))]
+    found = "|".join(_number(code, rest) for code, rest in forms if len(rest) >= _SHORTEST_PHONE)
+    return rf"(?<!\d)(?:{found or _grouped(digits)})(?!\d)"
+
+
+def _number(code: str, rest: str) -> str:
+    """A short one may be the end of another number, with an area code before it."""
+    alone = r"(?<!\d[\s().\-/])" if len(rest) < _LONG_PHONE else ""
+    return rf"{alone}(?:{code}{_BETWEEN})?(?:(?:\(0\)|0){_BETWEEN})?{_grouped(rest)}"
 
 
 def _grouped(digits: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 Pool = Literal["sqlite", "search", "parse"]
+type Spawn = Callable[[Callable[[], None]], None]
+"""Runs work soon, in the background."""
 
 POOL_SIZES: dict[Pool, int] = {"sqlite": 2, "search": 2, "parse": 1}
 """Native threads per pool; measured best for SQLite at two (design.md §3.1)."""
@@ -38,6 +40,41 @@ class InlineOffload:
 
     def give_way(self) -> None:
         """Goes on: nothing else waits."""
+
+
+class Background:
+    """Work of one owner that goes on after whoever began it was answered, and what is to be done when it has ended.
+
+    Args:
+        spawn: runs work soon (`Offload.spawn`).
+    """
+
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
+        self._running = 0
+        self._last: Callable[[], None] | None = None
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        """Runs `work` soon."""
+        self._running += 1
+
+        def counted() -> None:
+            try:
+                work()
+            finally:
+                self._running -= 1
+                if self._running == 0 and self._last is not None:
+                    last, self._last = self._last, None
+                    last()
+
+        self._spawn(counted)
+
+    def end_with(self, last: Callable[[], None]) -> None:
+        """Does this when nothing runs any more: at once, or after what runs now."""
+        if self._running == 0:
+            last()
+        else:
+            self._last = last
 
 
 def nothing() -> None:

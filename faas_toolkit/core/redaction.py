@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from faas_toolkit.core.detectors.email import AT_SIGN
 from faas_toolkit.core.detectors.table import DETECTORS, NUMERIC
-from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, Found, visible
+from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, Found, placed, visible, without_escapes
 from faas_toolkit.core.offload import Pace, ignore, nothing
 
 __all__ = [
@@ -223,14 +223,14 @@ def find_personal_data(
     shown = visible(text)
     wanted = frozenset(detectors)
     found: list[Found] = []
-    readable = shown.text if shown else text
+    readable = without_escapes(shown.text if shown else text)
     digits = DIGITS_TOGETHER.search(readable) is not None
     for name, find in DETECTORS.items():
         if name in wanted and (digits or name not in NUMERIC):
             found += find(readable, key)
             pace(len(text))
-    if shown:
-        found = [shown.placed(item, text) for item in found]
+    if shown or readable != text:
+        found = [placed(item, text, shown) for item in found]
     found += known
     return _apart(found) if len(found) > 1 else found
 

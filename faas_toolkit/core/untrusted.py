@@ -17,6 +17,8 @@ _OF_WORDS = "".join(map(chr, (*range(0x21, 0x7F), *range(0xFF01, 0xFF5F))))
 """What addresses, numbers and keys are written with; scripts without spaces are cut anywhere."""
 _BAD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 """How JSON can spell a null character or half of a character (two halves may make a whole one, so it is only a suspicion)."""
+_LONGEST_WORD = 400
+"""Longer ones are no addresses or numbers; the beginning of a longer key is recognised."""
 _OF_NUMBERS = "0123456789０１２３４５６７８９()+-. "
 
 
@@ -46,6 +48,18 @@ def shortened(value: object, limit: int) -> str:
     text = " ".join((value if isinstance(value, str) else _represented(value)).split())
     shown = printable(text, limit)
     return shown if len(text) <= limit else shown[:limit].rstrip(_OF_WORDS).rstrip(_OF_NUMBERS) + " …"
+
+
+def cut_short(text: str, limit: int) -> str:
+    """The text, or its beginning and `…`, of at most so many characters; where it is cut, no half address, number or key is left.
+
+    What is masked is found in whole values only, so whatever is cut before review is cut by this.
+    """
+    if len(text) <= limit:
+        return text
+    cut = text[: max(0, limit - 1)]
+    whole = cut.rstrip(_OF_WORDS).rstrip(_OF_NUMBERS)
+    return (whole if len(cut) - len(whole) < _LONGEST_WORD else cut) + "…"
 
 
 def whole_characters(text: str) -> str:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from faas_toolkit.core.call import Origin, Surface, Workspace
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
 from faas_toolkit.core.operation import Operation
+from faas_toolkit.core.outgoing import OutgoingFile
 from faas_toolkit.dify import identity, messages, node, settings
 from faas_toolkit.dify.files import as_uploads
 from faas_toolkit.dify.host import DifyHost
-from faas_toolkit.service import Outcome, OutgoingFile, Request
+from faas_toolkit.service import Outcome, Request
 from faas_toolkit.wiring import operation_named
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dify_plugin import Tool
     from dify_plugin.entities.tool import ToolInvokeMessage
 
-    from faas_toolkit.service import OutgoingFile
+    from faas_toolkit.core.outgoing import OutgoingFile
 
 MAX_TEXT_CHARS = 8_000
 MAX_VARIABLE_CHARS = 1_000_000

@@ -32,9 +32,9 @@ _BATCH = 500
 _GROUPING_SECONDS = 0.1
 """How long `fast` lets rows gather, so that they are at most 200 ms behind."""
 _PATIENCE_SECONDS = 10.0
+_PATIENCE_WITH_SPOOL = 20.0
+"""The first row of an outage waits for the timeout of the database, and is then on disk."""
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
-_LONGEST_LEFT_ALONE = 30.0
-"""Where rows wait in the spool: how long the database is left alone after it was away, doubled from 1 s."""
 _log = logging.getLogger("faas_toolkit.audit")
 
 
@@ -78,8 +78,6 @@ class AuditLog:
         self._scheduled = False
         self._committing = False
         self._away = False
-        self._left_alone = (0.0, 0.0)
-        """Until when (monotonic seconds) the database is not asked while rows go to the spool, and how long that was."""
 
     def require_ready(self) -> None:
         """In `durable`, after rows could not be written, tries the database before a call does anything.
@@ -98,7 +96,7 @@ class AuditLog:
                     retryable=failure.retryable,
                     not_executed=True,
                 ) from failure
-            self._away = False
+            self._note_back()
 
     def append(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> None:
         """Adds a row; it needs `time`, `operation`, `subject` and `outcome`, and anything else that JSON can say.
@@ -119,6 +117,8 @@ class AuditLog:
                 other row, and what it says is done.
         """
         entry = self._add(workspace, row, lambda: self._write(patient=False))
+        if self._away and not self._durable:
+            return
         try:
             self._await(entry)
         except Failure as failure:
@@ -134,11 +134,7 @@ class AuditLog:
         self._anchoring.anchor(self._chains.chain(workspace), storage)
 
     def verify(
-        self,
-        workspace: Workspace,
-        storage: KeyValueStorage | None = None,
-        *,
-        out_of_time: Callable[[], bool] = lambda: False,
+        self, workspace: Workspace, storage: KeyValueStorage | None = None, *, out_of_time: Callable[[], bool] = lambda: False
     ) -> ChainReport:
         """Whether any kept row was changed, removed, moved or added; `fast` rows of the last moments may be missing.
 
@@ -189,7 +185,7 @@ class AuditLog:
     def _await(self, entry: Entry) -> None:
         if not entry.ended and not entry.woken:
             entry.event = threading.Event()  # looked up when called: gevent replaces the class
-            if not entry.event.wait(_PATIENCE_SECONDS):
+            if not entry.event.wait(_PATIENCE_SECONDS if self._spooling is None else _PATIENCE_WITH_SPOOL):
                 raise Unavailable("The call's audit row was not written in time.", retryable=False)
         if entry.failure is not None:
             raise entry.failure
@@ -200,9 +196,13 @@ class AuditLog:
         self._write(patient=not self._durable)
 
     def _write(self, *, patient: bool) -> None:
+        if not self._committing:  # one at a time: a chain has one end; the other goes on until nothing waits
+            self._write_groups(patient=patient)
+            if self._spooling is not None and self._spooling.must_look():
+                self._offload.spawn(self._look_whether_database_is_back)
+
+    def _write_groups(self, *, patient: bool) -> None:
         """Writes groups until nothing waits; a patient one tries again for a while, then leaves the rows to the next call."""
-        if self._committing:
-            return  # one at a time: a chain has one end; the other goes on until nothing waits
         pauses = list(_RETRY_SECONDS) if patient else []
         self._committing = True
         try:
@@ -240,17 +240,7 @@ class AuditLog:
         if self._spooling is None:
             failure = self._commit(group)
             return (group if failure else ()), failure
-        for chain in {entry.chain.workspace: entry.chain for entry in group}.values():
-            self._spooling.look_for_left_behind(chain)
-        while not self._spooling.usable and self._drained_a_portion():
-            pass  # the disk takes no more: only when it is empty do rows that follow go into the database
-        alone = self._is_left_alone()
-        # Rows of a chain follow each other: where earlier ones wait on disk, so do these.
-        direct = [entry for entry in group if not alone and not entry.chain.spool]
-        failure = self._commit(direct) if direct else None
-        if failure is not None and not isinstance(failure, Unavailable):
-            return direct, failure
-        return self._spooling.keep(group if failure else [entry for entry in group if alone or entry.chain.spool])
+        return self._spooling.write(group, commit=self._commit, drained=self._drained_a_portion)
 
     def _commit(self, group: Sequence[Entry]) -> Failure | None:
         try:
@@ -261,30 +251,44 @@ class AuditLog:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with these rows must not stop the rows of others
             _log.error("Audit rows could not be written: %s", type(error).__name__)
             return Internal("The call's audit row could not be written.")
-        self._away, self._left_alone = False, (0.0, 0.0)
+        self._note_back()
         return None
 
     def _drained_a_portion(self) -> bool:
         """Whether rows that waited on disk went into the database."""
-        if self._spooling is None or not self._spooling.waiting or self._is_left_alone():
+        if self._spooling is None or not self._spooling.waiting or self._spooling.leaves_database_alone:
             return False
         try:
             self._spooling.drain()
         except Failure as failure:
             self._note_away(failure)
             return False
+        except Exception as error:  # noqa: BLE001 - a file that cannot be read, or a row that is refused, must not stop the others
+            _log.error("Spooled audit rows could not be written: %s", type(error).__name__)
+            return False
         return True
 
-    def _is_left_alone(self) -> bool:
-        return self._clock.monotonic() < self._left_alone[0]
+    def _look_whether_database_is_back(self) -> None:
+        """No row waits for this: an attempt may take its whole timeout."""
+        try:
+            self._database.write(lambda _: None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to look again
+            self._note_away(error if isinstance(error, Failure) else Internal("The audit log's database refuses to write."))
+        else:
+            self._note_back()
+            self._write(patient=False)
+
+    def _note_back(self) -> None:
+        self._away = False
+        if self._spooling is not None:
+            self._spooling.database_is_back()
 
     def _note_away(self, failure: Failure) -> None:
         if not self._away:
             _log.error("Audit rows cannot be written: %s", failure.as_text())
         self._away = True
         if self._spooling is not None:
-            pause = min(max(2 * self._left_alone[1], 1.0), _LONGEST_LEFT_ALONE)
-            self._left_alone = (self._clock.monotonic() + pause, pause)
+            self._spooling.database_is_away()
 
     def _lose(self, group: Sequence[Entry], failure: Failure | None) -> None:
         self._chains.give_up(group)

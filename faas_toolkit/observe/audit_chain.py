@@ -7,6 +7,7 @@ without that key can write a row, or a whole chain, that passes for one of ours.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from faas_toolkit.core.canonical import canonical_json
@@ -14,9 +15,6 @@ from faas_toolkit.state.cipher import Cipher
 
 COLUMNS = ("workspace", "writer", "sequence", "time", "operation", "subject", "outcome", "previous_hash")
 """What a row's content and its table both hold."""
-
-INTENT = "intent"
-"""The outcome of a row that was written before an effect (`pipeline/intent.py`)."""
 
 PURPOSE = "audit"
 """Of the keys of rows, heads and spooled rows (`state/cipher.py`)."""
@@ -78,6 +76,7 @@ def proof_of(content: str, cipher: Cipher) -> Proof:
     return "proved" if mac == _mac(content[:begins] + "}", cipher) else "forged"
 
 
+@lru_cache(maxsize=256)
 def key_id(cipher: Cipher) -> str:
     """Tells keys apart and says nothing about them."""
     return cipher.blind("key")[:_KEY_ID_CHARS]

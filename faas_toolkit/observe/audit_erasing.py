@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, tuple_  # noqa: TID253 - this module 
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.erasure import Person, Trace
-from faas_toolkit.observe.audit_person import OWNER, PERSONAL, PersonalParts
+from faas_toolkit.observe.audit_person import OWNER, PERSONAL, SEALED, PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sql import Database
@@ -41,16 +41,18 @@ class AuditErasure:
 
     def forget(self, workspace: Workspace, person: Person, *, confirmed: bool) -> list[Trace]:
         """Opens every row once, to tell also what a key does not reach."""
-        names = {name for name, owner in self._keys.owners(workspace).items() if _is_key_of(person, owner)}
+        known = {name for name, owner in self._keys.owners(workspace).items() if _is_key_of(person, owner)}
+        guessed = {self._persons.name_of(workspace, subject) for subject in _subjects(person)}
+        names = self._keys.undestroyed(workspace, known | guessed)
         rows, left = 0, Counter[str]()
         for page in self._pages(workspace):
             mine = [row for row in page if row.get("subject") in names]
             rows += len(mine)
             left["rows without a person's key"] += sum(self._persons.outlives_key(workspace, row) for row in mine)
             others = [row for row in page if row.get("subject") not in names]
-            for row in self._persons.open(workspace, others):
+            for kept, row in zip(others, self._persons.open(workspace, others), strict=True):
                 if _names(person, row):
-                    left["rows of an earlier version" if row in others else "rows of other callers"] += 1
+                    left["rows of other callers" if SEALED in kept else "rows of an earlier version"] += 1
         if confirmed and names:
             self._keys.destroy(workspace, names)
         found = [Trace(place="audit", item=item, action="keep", text=_LEFT[item], count=count) for item, count in left.items()]
@@ -63,7 +65,7 @@ class AuditErasure:
         after = ("", 0)
         while True:
             rows = self._database.read(partial(_page, workspace=workspace.id, after=after))
-            yield [json.loads(content) for _, _, content in rows]
+            yield [content for row in rows if (content := _parsed(row[2])) is not None]
             if len(rows) < _PAGE:
                 return
             after = rows[-1][:2]
@@ -75,12 +77,27 @@ def _page(connection: Connection, *, workspace: str, after: tuple[str, int]) -> 
     return [(row.writer, row.sequence, row.content) for row in connection.execute(columns.order_by(*place).limit(_PAGE)).all()]
 
 
+def _parsed(content: str) -> _Content | None:
+    """None for a row that somebody changed so that it cannot be read: `audit_search` tells of it."""
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
 def _is_key_of(person: Person, owner: str) -> bool:
     """Whether a key is the person's: by their subject, or by the user id that Dify told."""
     if not owner.startswith(OWNER):
         return False
     subject = owner.removeprefix(OWNER)
     return person.is_meant_by(subject) or person.is_meant_by(subject.partition(":")[2])
+
+
+def _subjects(person: Person) -> Iterator[str]:
+    """As rows may name them: also where the key cannot be unwrapped, so that nobody can say whose it is."""
+    for text in (person.given, *person.records, *person.emails):
+        yield from (text, f"dify:{text}", f"client:{text}")
 
 
 def _names(person: Person, row: _Content) -> bool:

@@ -43,6 +43,10 @@ class PersonalParts:
         self._keyring = Keyring("audit person")
         self._swept: dict[str, float] = {}
 
+    def beside(self, keys: DataKeys) -> "PersonalParts":
+        """The same for rows that lie beside other keys."""
+        return self if keys is self._keys else PersonalParts(keys=keys, clock=self._clock, keep=self._keep)
+
     def name_of(self, workspace: Workspace, subject: str) -> str:
         """What `subject` of a person's rows holds."""
         return self._keys.name(workspace, owner_of(subject))

@@ -8,7 +8,6 @@ writes it; a file without an owner was left by a crash, and whoever opens the wo
 import base64
 import binascii
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -48,7 +47,9 @@ class SpoolFile:
         self._max_bytes = max_bytes
         self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
+            if not self._stands_at_its_path():
+                raise BlockingIOError("its owner has just emptied it")
         except OSError:
             os.close(self._file)
             raise
@@ -81,7 +82,7 @@ class SpoolFile:
         A line that cannot be opened is left out and counted in `torn`.
         """
         contents: list[str] = []
-        with self._path.open("rb") as lines:
+        with os.fdopen(os.dup(self._file), "rb") as lines:
             lines.seek(self._given)
             for line in lines:
                 content = self._opened(line)
@@ -100,7 +101,8 @@ class SpoolFile:
 
     def remove(self) -> None:
         """Takes the file away: its rows are in the database. It is not used any more after that."""
-        self._path.unlink(missing_ok=True)
+        if self._stands_at_its_path():
+            self._path.unlink(missing_ok=True)
         os.close(self._file)
 
     def close(self) -> None:
@@ -110,6 +112,13 @@ class SpoolFile:
     @property
     def _name(self) -> str:
         return f"spool {self.writer}"
+
+    def _stands_at_its_path(self) -> bool:
+        """Whether the open file is the one that others find there."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
+            return False
 
     def _opened(self, line: bytes) -> str | None:
         try:
@@ -140,6 +149,12 @@ class Spool:
         for path in sorted(self._directory.glob(f"{_place(cipher)}.*{_SUFFIX}")):
             with contextlib.suppress(OSError):  # its writer lives
                 yield SpoolFile(path, cipher, self._max_bytes)
+
+
+def _lock(file: int) -> None:
+    import fcntl  # not on Windows, where a plugin may run in remote debug, with the embedded store and so without a spool
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _place(cipher: Cipher) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -15,6 +15,8 @@ from faas_toolkit.observe.metrics import Metrics
 
 _PORTION = 500
 _LOOK_EVERY_SECONDS = 60.0
+_LONGEST_LEFT_ALONE = 30.0
+"""How long the database is left alone after it was away, doubled from 1 s."""
 _log = logging.getLogger("faas_toolkit.audit")
 
 
@@ -43,11 +45,61 @@ class Spooling:
         self._sync = sync
         self._looked: dict[str, float] = {}
         self._left: deque[tuple[Chain, SpoolFile]] = deque()
+        self._pause = 0.0
+        self._next_look = 0.0
+        self.leaves_database_alone = False
+        """Whether the database was away when it was asked last, so that rows go to disk without asking it."""
         self.usable = True
         """Whether the disk took the last rows."""
 
+    def database_is_away(self) -> None:
+        """It did not answer: it is left alone for a while, longer each time."""
+        self.leaves_database_alone = True
+        self._pause = min(max(2 * self._pause, 1.0), _LONGEST_LEFT_ALONE)
+        self._next_look = self._clock.monotonic() + self._pause
+
+    def database_is_back(self) -> None:
+        """It answered."""
+        self.leaves_database_alone = False
+        self._pause = 0.0
+
+    def must_look(self) -> bool:
+        """Whether it is time that somebody looks whether the database is back; true once, then the asker says what it found."""
+        due = self.leaves_database_alone and self._clock.monotonic() >= self._next_look
+        if due:
+            self._next_look = float("inf")
+        return due
+
+    def write(
+        self, group: Sequence[Entry], *, commit: Callable[[Sequence[Entry]], Failure | None], drained: Callable[[], bool]
+    ) -> tuple[Sequence[Entry], Failure | None]:
+        """Writes a group into the database, or to disk; those that could not be kept, and why.
+
+        Args:
+            group: rows in their order.
+            commit: writes rows into the database; what went wrong.
+            drained: writes a portion of what waits on disk into the database; whether it did.
+        """
+        for chain in {entry.chain.workspace: entry.chain for entry in group}.values():
+            self.look_for_left_behind(chain)
+        while not self.usable and drained():
+            pass  # the disk takes no more: only when it is empty do rows that follow go into the database
+        alone = self.leaves_database_alone
+        # Rows of a chain follow each other: where earlier ones wait on disk, so do these.
+        direct = [entry for entry in group if not alone and not entry.chain.spool]
+        behind = [entry for entry in group if alone or entry.chain.spool]
+        failure = commit(direct) if direct else None
+        if isinstance(failure, Unavailable):
+            behind = list(group)
+        elif failure is not None:
+            for entry in direct:
+                entry.failure = failure
+        return self.keep(behind)
+
     def keep(self, entries: Sequence[Entry]) -> tuple[list[Entry], Failure | None]:
         """Writes the entries to disk; those for which that could not be done, and why."""
+        if not entries:
+            return [], None
         left: list[Entry] = []
         for chain, of_chain in _by_chain(entries):
             contents = [content for entry in of_chain if (content := self._chains.seal(entry)) is not None]
@@ -81,12 +133,22 @@ class Spooling:
         return bool(self._left) or any(chain.spool for chain in self._chains.all())
 
     def drain(self) -> None:
-        """Writes one portion of what waits on disk into the database; raises as `Database.write` does."""
+        """Writes one portion of what waits on disk into the database; raises as `Database.write` does.
+
+        Raises:
+            OSError: a file cannot be read; one that was left behind is passed over.
+        """
         own = next(((chain, chain.spool) for chain in self._chains.all() if chain.spool), None)
         chain, file = self._left[0] if self._left else own or (None, None)
         if chain is None or file is None:
             return
-        contents = self._offload.run("sqlite", lambda: file.portion(_PORTION))
+        try:
+            contents = self._offload.run("sqlite", lambda: file.portion(_PORTION))
+        except OSError:
+            if self._left:
+                self._left.popleft()
+                file.close()
+            raise
         if contents:
             try:
                 self._chains.insert_spooled(contents, chain.workspace, file.writer)

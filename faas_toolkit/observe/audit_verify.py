@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select, tuple_  # noqa: TID253 - this module is loaded on first use
 
-from faas_toolkit.observe.audit_chain import COLUMNS, INTENT, Head, hash_of, proof_of, storable
+from faas_toolkit.core.audit_trail import INTENT
+from faas_toolkit.observe.audit_chain import COLUMNS, Head, hash_of, proof_of, storable
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.cipher import Cipher
 from faas_toolkit.state.sql import Database

@@ -20,8 +20,8 @@ from faas_toolkit.core.outbound import CallerLine, LimitLine, Measure
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.gate import LEASE_MARGIN
 from faas_toolkit.pipeline.gate_refusal import quota_refusal
-from faas_toolkit.pipeline.limits import micros
 from faas_toolkit.pipeline.quota_steps import Release, Share, Spend
+from faas_toolkit.pipeline.rolling import micros
 from faas_toolkit.state.base import Cells
 
 Dimension = Literal["user", "role", "app", "workspace", "model"]

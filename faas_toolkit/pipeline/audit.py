@@ -6,6 +6,7 @@ Outermost, so it sees how a call ends whatever ends it.
 from collections.abc import Mapping
 from typing import Protocol
 
+from faas_toolkit.core.audit_trail import INTENT
 from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
@@ -14,9 +15,6 @@ from faas_toolkit.core.host import KeyValueStorage
 from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.audit_row import KeptArguments, RowWriter
-
-INTENT = "intent"
-"""The outcome of a row that was written before an effect; the row of how it ended has the same request id."""
 
 
 class AuditSink(Protocol):

@@ -12,7 +12,7 @@ import math
 from typing import Literal
 
 from faas_toolkit.core.outbound import BreakerRules
-from faas_toolkit.pipeline.limits import Rolling, micros
+from faas_toolkit.pipeline.rolling import Rolling, micros
 
 RAMP = (10, 25, 50)
 """Percent that may pass in each third of `open_for` after a recovery; then everything."""

@@ -12,8 +12,9 @@ from faas_toolkit.core.outbound import Attempt, CallerLine
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.gate_refusal import quota_refusal, refusal
 from faas_toolkit.pipeline.gate_steps import Answered, Enter, Entry, MayWait, Refund, Repeat, Settle
-from faas_toolkit.pipeline.limits import Usage, micros, weight_on
+from faas_toolkit.pipeline.limits import Usage, weight_on
 from faas_toolkit.pipeline.quota_steps import Share
+from faas_toolkit.pipeline.rolling import micros
 from faas_toolkit.pipeline.turns import Turns
 from faas_toolkit.state.base import Cells
 

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from faas_toolkit.core.outbound import LimitLine, Measure, Target
 from faas_toolkit.pipeline.breaker import Breaker
-from faas_toolkit.pipeline.limits import Limits, Place, Rolling, Usage, micros
+from faas_toolkit.pipeline.limits import Limits, Place, Usage
 from faas_toolkit.pipeline.quota_steps import Share, book_shares, counters, refused_share
+from faas_toolkit.pipeline.rolling import Rolling, micros
 from faas_toolkit.pipeline.saturation import Saturation
 from faas_toolkit.pipeline.waiters import Waiters
 from faas_toolkit.state.base import Change

@@ -10,6 +10,7 @@ from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Failure, InvalidInput, Unavailable
 from faas_toolkit.core.untrusted import parse_json
 from faas_toolkit.pipeline.identity_key import PUBLIC, Algorithm, VerifyingKey, keys_of_set, named
+from faas_toolkit.pipeline.identity_token import KeysState
 
 if TYPE_CHECKING:
     from faas_toolkit.net.config import Tls
@@ -71,13 +72,24 @@ class JwksAddress:
     def check(self) -> None:
         """Reads the keys now, where they are not fresh; raises `InvalidInput` that says why they cannot be used."""
         kept = self._kept
-        if kept is None or self._clock.monotonic() >= kept.fresh_until:
+        if kept is None or self._failure is not None or self._clock.monotonic() >= kept.fresh_until:
+            self._next_read = 0.0  # whoever saves a setting has perhaps just repaired what is behind it
             self._refresh(waits=True)
         if self._failure is not None:
             raise InvalidInput(
                 f"Setting 'identity_keys' names an address whose keys cannot be used. {self._failure.message}",
                 hint=self._failure.hint or "E.g. https://id.example.com/.well-known/jwks.json",
             )
+
+    def state(self) -> KeysState:
+        """What was read last, and whether it is in force."""
+        kept, now = self._kept, self._clock.monotonic()
+        if kept is None:
+            return KeysState("none read from the address yet", usable=self._failure is None, failure=self._failure)
+        algorithms = ", ".join(dict.fromkeys(key.algorithm for key in kept.keys))
+        age = round((now - kept.good_until + LAST_GOOD_SECONDS) / 60)
+        text = f"{len(kept.keys)} of {algorithms}, read from the address {age} min ago"
+        return KeysState(text, usable=now < kept.good_until, failure=self._failure)
 
     def _refresh(self, *, waits: bool) -> None:
         if self._reading is not None:

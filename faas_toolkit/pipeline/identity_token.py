@@ -5,10 +5,11 @@ checks of them are off. What a token's header says about where keys are (`jku`, 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.errors import Unauthenticated
+from faas_toolkit.core.errors import Failure, Unauthenticated
 from faas_toolkit.pipeline.identity_claims import ClaimNames, Identity
 from faas_toolkit.pipeline.identity_key import Algorithm, VerifyingKey, named
 
@@ -39,6 +40,20 @@ class Keys(Protocol):
         """Raises `InvalidInput` where they cannot be had."""
         ...
 
+    def state(self) -> "KeysState":
+        """How they are doing, without asking anybody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeysState:
+    """What `diagnose` tells of them."""
+
+    text: str
+    usable: bool = True
+    failure: Failure | None = None
+    """Why they could not be read last time."""
+
 
 class FixedKeys:
     """Keys that stand in the setting itself."""
@@ -53,6 +68,10 @@ class FixedKeys:
 
     def check(self) -> None:
         """They were checked when they were read."""
+
+    def state(self) -> KeysState:
+        """How many there are."""
+        return KeysState(f"{len(self._keys)} of {', '.join(self.algorithms)} in the setting")
 
 
 class TokenVerifier:
@@ -101,6 +120,10 @@ class TokenVerifier:
     def check(self) -> None:
         """Raises `InvalidInput` where the keys cannot be had."""
         self._keys.check()
+
+    def state(self) -> KeysState:
+        """How the keys are doing."""
+        return self._keys.state()
 
     def _header(self, token: str) -> Mapping[str, Any]:
         import jwt

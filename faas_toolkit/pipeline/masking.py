@@ -192,6 +192,7 @@ class Masker:
             enough = max(HELD_BACK_CHARS, len(text) - done + (len(text) - done) // _LOOKED_AT_AGAIN)
 
     def _found(self, text: str, key: str = "") -> list[Found]:
+        self._pace(len(self._opened) * _VISIT)
         known = [found for value, detector in self._opened.items() for found in _standing(text, value, detector)]
         return find_personal_data(text, self._modes, key, pace=self._pace, known=known)
 
@@ -231,7 +232,7 @@ def _standing(text: str, value: str, detector: str) -> Iterator[Found]:
             1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(value, text[start : start + len(value)], strict=False))
         )
         shown = text[start:end]
-        if shown == value or end == len(text) or text.startswith(_CUTS, end):
+        if shown == value or text.startswith(_CUTS, end):
             yield Found(detector, start, end, shown, whole=shown == value)
         start = text.find(value[:_TELLING], end)
 

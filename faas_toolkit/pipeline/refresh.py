@@ -1,7 +1,7 @@
 """Answers past their time are asked for anew in the background, each once at a time and a few at once."""
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 
 from cachetools import TTLCache
@@ -12,6 +12,7 @@ from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure
 from faas_toolkit.core.host import AbsentHost
+from faas_toolkit.core.offload import Spawn
 from faas_toolkit.pipeline.cached_read import CachedRead
 
 MOST_AT_ONCE = 16
@@ -30,7 +31,7 @@ class Refreshes:
         clock: of the process.
     """
 
-    def __init__(self, *, spawn: Callable[[Callable[[], None]], None], audit: Policy, clock: Clock) -> None:
+    def __init__(self, *, spawn: Spawn, audit: Policy, clock: Clock) -> None:
         self._spawn = spawn
         self._audit = audit
         self._clock = clock

@@ -9,7 +9,7 @@ nothing is observed. (docs/decisions, "Saturation turns waiters away", gives the
 """
 
 from faas_toolkit.core.outbound import LimitLine, SaturationRules
-from faas_toolkit.pipeline.limits import micros
+from faas_toolkit.pipeline.rolling import micros
 
 
 class Saturation:

@@ -1,7 +1,7 @@
 """The steps of gate and quotas as scripts: which Lua comes to the same decision, and how both are translated.
 
 The Lua in `scripts/` says the same as `limits.py`, `breaker.py`, `saturation.py`, `quota_steps.py` and `gate_steps.py`, function
-by function; `tests/contract/test_cells.py` runs both over the same sequences (docs/decisions/0016-decisions-in-lua.md).
+by function; `tests/contract/test_cells.py` runs both over the same sequences (docs/decisions/0023-decisions-in-lua.md).
 """
 
 import json
@@ -12,9 +12,10 @@ from typing import Any
 
 from faas_toolkit.core.outbound import BreakerRules, LimitLine
 from faas_toolkit.pipeline.gate_steps import GIVE_BACK, Answered, Enter, Entry, Settle
-from faas_toolkit.pipeline.limits import MOST_USED, micros, weight_on
+from faas_toolkit.pipeline.limits import MOST_USED, weight_on
 from faas_toolkit.pipeline.local_share import share_of_entry, share_of_spending
 from faas_toolkit.pipeline.quota_steps import Refused, Release, Share, Spend
+from faas_toolkit.pipeline.rolling import micros
 from faas_toolkit.state.redis.cells import ScriptForm
 from faas_toolkit.state.redis.script import Script
 

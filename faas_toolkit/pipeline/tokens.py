@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _LONGEST_VALUE = 200
 """Characters; what is longer (a private key) is no value that a tool is asked with."""
+_MOST_OPENED = 100
+"""Tokens in the arguments of one call: each is looked for in every text of the answer."""
+_AROUND = 200
+"""Characters on each side of a value that tell a detector what it is."""
 _TOKEN = re.compile(rf"\[({'|'.join(DETECTORS)}):([A-Za-z0-9_-]{{40,1200}})\]", re.ASCII)
 
 
@@ -94,7 +98,7 @@ class OpenedTokens:
         pieces, position, length = [], 0, 0
         places: list[Found] = []
         for match in _TOKEN.finditer(text):
-            if match[1] not in self._detectors:
+            if match[1] not in self._detectors or len(places) > _MOST_OPENED:
                 continue
             opened = self._tokens.open(match[1], match[2])
             if opened is None:
@@ -113,14 +117,17 @@ class OpenedTokens:
         whole = "".join(pieces) + text[position:]
         self._require_recognised(whole, places, key)
         self.values |= {place.text: place.detector for place in places}
+        if len(self.values) > _MOST_OPENED:
+            raise InvalidInput(f"There are more than {_MOST_OPENED} tokens in one call.", hint="Send fewer at a time.")
         return whole
 
     def _require_recognised(self, text: str, places: list[Found], key: str) -> None:
-        found = find_personal_data(text, self._detectors, key)
         for place in places:
-            if not any(item.start <= place.start and place.end <= item.end for item in found):
+            start, end = max(0, place.start - _AROUND), place.end + _AROUND
+            found = find_personal_data(text[start:end], [place.detector], key if len(text) <= _AROUND else "")
+            if not any(item.start <= place.start - start and place.end - start <= item.end for item in found):
                 raise InvalidInput(
                     f"A token of {place.detector} stands where its value would not be recognised as one.",
-                    hint="Let blanks stand around it, and behind a number's name what it is:"
+                    hint="Let blanks stand around it, and before a number what it is:"
                     ' "Tel. [phone:…]", or {"phone": "[phone:…]"}.',
                 )

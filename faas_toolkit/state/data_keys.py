@@ -117,6 +117,13 @@ class DataKeys:
         """Whose keys there are, by blind name."""
         return {name: owner for name, (_, owner) in self._unwrapped(workspace, true())}
 
+    def undestroyed(self, workspace: Workspace, names: Collection[str]) -> set[str]:
+        """Those of the blind names that have a key, also one that cannot be unwrapped now."""
+        these = select(data_keys.c.name).where(
+            _of(workspace), data_keys.c.name.in_(sorted(names)), data_keys.c.wrapped.is_not(None)
+        )
+        return self._database.read(lambda connection: set(connection.execute(these).scalars()))
+
     def destroy(self, workspace: Workspace, names: Collection[str]) -> int:
         """Destroys the keys of these blind names; how many there were. The owner's next use makes a new one."""
         values = {"wrapped": None, "destroyed": self._clock.epoch()}

@@ -65,6 +65,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "login"),
     ("no pg_hba.conf entry", "login"),
     ("not permitted to log in", "login"),
+    ('role "', "login"),
     ("does not exist", "no database"),
     ("permission denied for database", "rights"),
     ("starting up", "starting"),
@@ -77,6 +78,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("timed out", "silent"),
     ("server closed the connection", "lost"),
     ("connection reset", "lost"),
+    ("ssl error", "certificate"),
 )
 """A connection that fails before it stands has no SQLSTATE in libpq, only words."""
 
@@ -174,7 +176,7 @@ class PostgresDriver:
     def explain(self, error: Exception) -> str | None:
         """By SQLSTATE, else by the words of libpq."""
         cause = getattr(error, "orig", error)
-        if isinstance(cause, _Silent):
+        if isinstance(cause, (_Silent, TimeoutError)):
             return "silent"
         state = getattr(cause, "sqlstate", None)
         if state is not None:

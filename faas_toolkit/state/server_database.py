@@ -5,8 +5,11 @@ The drivers wait for sockets and so run on the hub, where gevent lets other call
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
 
@@ -20,6 +23,9 @@ from faas_toolkit.state.server_failures import meaning
 from faas_toolkit.state.server_pool import Lent, ServerPool, close
 from faas_toolkit.state.sql import MIGRATING, Database, require_tables
 
+if TYPE_CHECKING:
+    from faas_toolkit.net.http import HardLimit
+
 AUTHORITIES = "FAAS_TOOLKIT_DATABASE_CA"
 """The operator's setting: a PEM file of the authorities that are believed in place of the public ones."""
 
@@ -30,6 +36,8 @@ _ENDED = frozenset({"lost", "starting"})
 """What a connection that stood says when the server was started anew meanwhile."""
 _AWAY = _ENDED | {"away", "silent"}
 _MIGRATION_WAIT = 60.0
+_LONGEST = 60.0
+"""Seconds, of one transaction with all its statements."""
 
 
 class ServerDatabase(Database):
@@ -40,14 +48,24 @@ class ServerDatabase(Database):
         guard: decides whether it may be opened; the connection goes to an address that it checked.
         environment: the operator's settings.
         clock: for pauses, and for how long a connection was idle.
+        hard_limit: ends what a server draws out by sending a byte now and then.
     """
 
-    def __init__(self, *, address: ServerAddress, guard: EgressGuard, environment: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        address: ServerAddress,
+        guard: EgressGuard,
+        environment: Mapping[str, str],
+        clock: Clock,
+        hard_limit: "HardLimit" = nullcontext,
+    ) -> None:
         self.dialect = address.dialect
         self._address = address
         self._guard = guard
         self._environment = environment
         self._clock = clock
+        self._hard_limit = hard_limit
         self._driver = driver_of(address.dialect)
         self._pool = ServerPool(open_connection=lambda: self._connect(PATIENCE), driver=self._driver, clock=clock)
         self._errors: tuple[type[Exception], ...] = (*self._driver.errors, OSError)
@@ -93,6 +111,13 @@ class ServerDatabase(Database):
 
     def _attempt[T](self, work: Callable[[Connection], T], kind: Kind | None, *, repeated: bool = False) -> T:
         """One transaction, or, where `kind` is None, one statement by itself."""
+        try:
+            with self._hard_limit(_LONGEST):
+                return self._transact(work, kind, repeated=repeated)
+        except TimeoutError as error:
+            raise self._failure("silent", executed=kind == "write") from error
+
+    def _transact[T](self, work: Callable[[Connection], T], kind: Kind | None, *, repeated: bool) -> T:
         lent, result = self._begun(work, kind)
         if result is not None:
             return result[0]
@@ -200,8 +225,9 @@ class ServerDatabase(Database):
             connection = self._connect(MIGRATION_PATIENCE)
             raw = connection.connection.driver_connection
             try:
-                self._driver.migrate(connection, history.upgrade)
-            except self._driver.errors as error:
+                with self._hard_limit(_MIGRATION_WAIT):  # other workspaces wait for the lock
+                    self._driver.migrate(connection, history.upgrade)
+            except self._errors as error:
                 raise meaning(self._driver.explain(error)) from error
             finally:
                 close(connection, raw, self._driver)
@@ -223,21 +249,31 @@ class ServerDatabase(Database):
 
     def _first_open(self, ways: list[Way]) -> Connection:
         """A connection to the first address that answers; what a server that answers says is final."""
-        name: str | None = "away"
+        name = "away"
         cause: Exception | None = None
         for way in ways:
             try:
                 return self._driver.engine(partial(self._driver.connect, way)).connect()
             except self._errors as error:
-                name, cause = self._driver.explain(error), error
+                name, cause = self._driver.explain(error) or "refused", error
                 if name not in _AWAY:
                     break
         raise meaning(name) from cause
 
     def _authorities(self) -> str:
-        import certifi
+        named = self._environment.get(AUTHORITIES)
+        if not named:
+            import certifi
 
-        return self._environment.get(AUTHORITIES) or certifi.where()
+            return certifi.where()
+        if not Path(named).is_file():
+            raise Unavailable(
+                f"The operator's setting {AUTHORITIES} names no file.",
+                hint="Write the path of a PEM file with the certificates of the authorities.",
+                retryable=False,
+                not_executed=True,
+            )
+        return named
 
 
 def driver_of(dialect: Dialect) -> Driver:

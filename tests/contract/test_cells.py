@@ -191,6 +191,16 @@ def test_keys_carry_the_workspace_as_their_hash_tag_and_expire(redis, clock):
 
 EXAMPLES = int(os.environ.get("FAAS_TOOLKIT_TEST_EXAMPLES", "150"))
 
+
+def test_no_name_of_a_person_stands_in_a_key():
+    names = keys_of("w1:quota:requests:60:user:('ana@example.com',)")
+    assert [name.startswith("{w1}:1:") for name in names] == [True, True]
+    assert "ana" not in "".join(names)
+    assert keys_of("w1:quota:a") != keys_of("w1:quota:b")
+    assert len(keys_of("w1:" + "x" * 10_000 + "\ud800")[0]) < 60
+    assert keys_of("w1:model:chat.main")[0] == "{w1}:1:model:chat.main"
+
+
 LINES = {
     "plain": (LimitLine("requests", 5, 10.0),),
     "grows": (LimitLine("requests", 6, 10.0, adapt_to=20), LimitLine("tokens", 50, 30.0)),

@@ -1,18 +1,13 @@
 """What the store of rows promises in each of its forms: a file, PostgreSQL, MariaDB. Two nodes on one of them behave as one."""
 
-import importlib
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import gevent
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, inspect, select, text
 
-import faas_toolkit
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS, DOCUMENTS, PASSAGES, VALUES
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Internal, NotFound, Unavailable
@@ -22,11 +17,12 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.cache.outcomes import KEEP_SECONDS, Outcomes, StoredOutcome
 from faas_toolkit.state.cache.outcomes_table import outcomes
+from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.migrations import history
 from faas_toolkit.state.sql import metadata
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import differences, import_every_table
 
-PACKAGE = Path(faas_toolkit.__file__).parent
 ONE = Workspace("workspace-one", bytes(range(32)))
 HOSTILE = ["汉字 😀 𠮷", "naïve ñ", "a\u0300", "\\ ' \" % _ \n\t", "\u202e", "\ufeff", "İıſß"]
 
@@ -228,19 +224,7 @@ def test_texts_are_ordered_by_their_characters_and_not_by_a_language(database):
 # ---- the history of the tables
 
 
-def import_every_table() -> None:
-    for file in PACKAGE.rglob("*.py"):
-        if "migrations" not in file.parts and "sql import metadata" in file.read_text():
-            importlib.import_module(".".join(("faas_toolkit", *file.relative_to(PACKAGE).with_suffix("").parts)))
-
-
-def differences(connection):
-    options = {"compare_type": True, "version_table": history.version_table(connection)}
-    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-
-
 def test_the_history_makes_exactly_the_tables_that_the_slices_declare(database):
-    import_every_table()
     assert database.read(differences) == []
 
 
@@ -310,9 +294,9 @@ def test_audit_rows_of_two_nodes_verify_together(nodes):
     clock = FakeClock(epoch=1_790_000_000.123456)
     logs = [open_log(nodes.open(), clock) for _ in range(2)]
     for number in range(10):
-        logs[number % 2].append("w", row(clock, number=number, text=HOSTILE[number % len(HOSTILE)]))
+        logs[number % 2].append(ONE, row(clock, number=number, text=HOSTILE[number % len(HOSTILE)]))
         clock.advance(0.1)
-    report = logs[0].verify("w")
+    report = logs[0].verify(ONE)
     assert (report.rows, report.chains, report.faults) == (10, 2, ())
 
 
@@ -320,8 +304,8 @@ def test_audit_rows_of_two_nodes_verify_together(nodes):
 def test_any_subject_is_kept_and_verified(nodes, hostile):
     clock = FakeClock()
     log = open_log(nodes.open(), clock)
-    log.append("w", row(clock, subject=hostile, arguments=hostile))
-    assert log.verify("w").intact
+    log.append(ONE, row(clock, subject=hostile, arguments=hostile))
+    assert log.verify(ONE).intact
     content = nodes.open().read(lambda connection: connection.execute(select(audit_rows.c.content)).scalar())
     assert json.loads(content)["arguments"] == hostile
 
@@ -330,9 +314,9 @@ def test_audit_rows_are_cut_when_their_time_is_over_and_the_rest_verifies(nodes)
     clock = FakeClock()
     log = open_log(nodes.open(), clock, keep=10 * 86_400.0)
     for _ in range(30):
-        log.append("w", row(clock))
+        log.append(ONE, row(clock))
         clock.advance(86_400.0)
-    report = log.verify("w")
+    report = log.verify(ONE)
     assert report.intact
     assert report.rows < 15
 
@@ -341,9 +325,20 @@ def test_a_changed_audit_row_is_found(nodes):
     clock, database = FakeClock(), nodes.open()
     log = open_log(database, clock)
     for _ in range(3):
-        log.append("w", row(clock))
+        log.append(ONE, row(clock))
     database.write(lambda c: c.execute(text("UPDATE audit_rows SET subject = 'x' WHERE sequence = 2")).rowcount)
-    assert [fault.what for fault in log.verify("w").faults] == ["it was changed"]
+    assert [fault.what for fault in log.verify(ONE).faults] == ["it was changed"]
+
+
+def test_a_person_s_key_that_nodes_make_at_once_is_one_key(nodes):
+    every = [DataKeys(database=nodes.open(), clock=FakeClock(), offload=InlineOffload()) for _ in range(3)]
+    for round_ in range(5):
+        keys = run_together(*[lambda each=each, n=round_: each.get(ONE, f"person {n}") for each in every * 2])
+        assert len(set(keys)) == 1, keys
+    assert sorted(every[0].owners(ONE).values()) == [f"person {n}" for n in range(5)]
+    assert sum(every[1].sealed_with(ONE).values()) == 5
+    assert every[2].destroy(ONE, [every[2].name(ONE, "person 0")]) == 1
+    assert len(every[0].owners(ONE)) == 4
 
 
 def test_no_table_of_the_toolkit_lacks_a_key(database):

@@ -18,6 +18,7 @@ OPERATIONS = {
     "list_capabilities": "workspace.capabilities",
     "diagnose": "workspace.diagnose",
     "audit_search": "audit.search",
+    "erase_person": "workspace.erase",
     "cache_warm": "cache.warm",
 }
 REFUSED = {
@@ -30,6 +31,7 @@ REFUSED = {
     "model_fallback": {"prompt": "forbidden"},
     "list_capabilities": {"name": "forbidden"},
     "audit_search": {"query": "forbidden"},
+    "erase_person": {"person": "forbidden"},
     "cache_warm": {"calls": '[{"tool": "crm_lookup", "arguments": {"query": "forbidden"}}]'},
 }
 

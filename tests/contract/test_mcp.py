@@ -142,7 +142,7 @@ def listing(tools):
 
 
 TOOLS = {path.stem for path in (ROOT / "tools").glob("*.yaml")}
-READING = TOOLS - {"knowledge_add", "knowledge_remove", "cache_warm", "erase_person"}
+READING = TOOLS - {"knowledge_add", "knowledge_remove", "audit_search", "cache_warm", "erase_person"}
 """What the default's role may use."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
@@ -446,6 +446,28 @@ def test_what_one_workspace_has_cached_is_not_answered_to_another(plugin, served
                 return json.loads(answer.read())["result"]["structuredContent"]["data"]["run"]
 
         assert run("left") == run("left") != run("right")
+
+
+def test_a_client_whose_role_may_warms_the_cache_for_callers_of_another_role(plugin, served, clients):
+    read = {"allow": ["function.call"], "functions": ["count"]}
+    roles = {"worker": {"allow": ["admin.write"]}, "reader": read}
+    count = {**served["functions"]["crm_lookup"], "cache": "5m"}
+    settings = {"clients": clients, "catalog": json.dumps({"version": 1, "roles": roles, "functions": {"count": count}})}
+    with serving(plugin, Hook(id="warm", workspace="mcp-warm", settings=settings)) as address:
+
+        def run(key, tool, **arguments):
+            request = urllib.request.Request(
+                f"{address}/e/warm/mcp",
+                data=json.dumps(call(tool, arguments)).encode(),
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {KEYS[key]}"},
+            )
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read())["result"]["structuredContent"]
+
+        wanted = [{"tool": "function_call", "arguments": {"function": "count", "arguments": {}}}]
+        assert run("agent", "cache_warm", calls=wanted, role="reader")["warmed"] == 1
+        assert run("reader", "count")["meta"]["cached"] is True
+        assert run("reader", "cache_warm", calls=wanted)["error"]["kind"] == "forbidden"
 
 
 def test_health_and_preflight_are_answered_without_a_key(post):

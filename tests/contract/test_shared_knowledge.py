@@ -8,9 +8,11 @@ from sqlalchemy import delete, inspect, select, update
 
 from faas_toolkit.capabilities.knowledge.port import Question
 from faas_toolkit.capabilities.knowledge.sources.embedded import replica
+from faas_toolkit.capabilities.knowledge.sources.embedded.erasing import KnowledgeErasure
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS, CHANGES, DOCUMENTS, PASSAGES
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.erasure import Person
 from faas_toolkit.core.errors import NotFound, Unavailable
 from tests.fakes.calls import make_call
 from tests.fakes.clock import FakeClock
@@ -273,3 +275,24 @@ def test_a_server_has_no_index_of_words(node, nodes):
     node().add(HOLIDAYS, title="Holidays")
     names = nodes.open().read(lambda connection: inspect(connection).get_table_names())
     assert not [name for name in names if "terms" in name]
+
+
+def test_a_person_erased_through_one_node_is_gone_from_the_other(node):
+    one, two = node(), node()
+    one.add("Ana Souza asked for a refund.", title="Letter")
+    one.add(
+        HOLIDAYS,
+        title="Holidays",
+        access=json.dumps({"subjects": ["ana@example.com", "bo@example.com"]}),
+        who=scope(owner="bo@example.com"),
+    )
+    ana = scope(owner="ana@example.com")
+    assert texts(two.search("refund")) == ["Ana Souza asked for a refund."]
+    assert texts(two.search("holiday", who=ana)) == [HOLIDAYS]
+
+    person = Person(given="ana@example.com", records=(), emails=("ana@example.com",), phones=(), names=("Ana Souza",))
+    KnowledgeErasure(one.database, mentioning=True).forget(Workspace("w1", bytes(32)), person, confirmed=True)
+    for family in (one, two):
+        assert family.search("refund").variables["result"] == []
+        assert family.search("holiday", who=ana).variables["result"] == []
+        assert texts(family.search("holiday", who=scope(owner="bo@example.com"))) == [HOLIDAYS]

@@ -17,7 +17,7 @@ from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.front import compose
 from faas_toolkit.pipeline.intent import Intent
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
-from tests.fakes.audit import ONE
+from tests.fakes.audit import ONE, personal_parts
 from tests.fakes.calls import make_call
 
 REFUND = Operation(name="function.call", tool="function_call", grant="function.call", shape=Shape())
@@ -31,9 +31,11 @@ def die(call) -> None:
 def main(path: Path, write: str) -> None:
     """Makes the call."""
     clock, offload, metrics = SystemClock(), InlineOffload(), Metrics()
-    log = AuditLog(database=Database(path=path, offload=offload), clock=clock, offload=offload, metrics=metrics, write=write)
+    database = Database(path=path, offload=offload)
+    log = AuditLog(database=database, clock=clock, offload=offload, metrics=metrics, write=write)
     audit = Audit(
         log=log,
+        persons=personal_parts(database, clock),
         metrics=metrics,
         clock=clock,
         arguments="masked",

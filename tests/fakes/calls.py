@@ -63,3 +63,18 @@ class FakeFunctions:
     def __call__(self, name, payload, call):
         self.asked.append((name, payload))
         return self.functions[name](payload)
+
+
+class InTurn:
+    """The innermost part: gives or raises one result after the other, the last one for ever, and keeps the calls."""
+
+    def __init__(self, *results) -> None:
+        self.results = list(results)
+        self.calls: list[Call] = []
+
+    def __call__(self, call: Call):
+        self.calls.append(call)
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +28,9 @@ class DataServer(ABC):
     executable: ClassVar[str]
     package: ClassVar[str]
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.port = _spare_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +52,6 @@ class DataServer(ABC):
         """Whether it serves."""
 
     def start(self) -> None:
-        _open_parents(self.folder)
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **_as(self.folder)
@@ -107,10 +108,6 @@ class RedisServer(DataServer):
     executable = "redis-server"
     package = "redis-server"
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        super().__init__(folder)
-        self._options = options
-
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
@@ -122,7 +119,7 @@ class RedisServer(DataServer):
         return [
             *(self.executable, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "no", "--daemonize", "no"),
-            *self._options,
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -168,7 +165,7 @@ class PostgresServer(DataServer):
     def command(self) -> Sequence[str]:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.folder), "max_connections": "200"}
         given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        return [_found("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *given]
+        return [_found("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *given, *self.options]
 
     def answers(self) -> bool:
         import psycopg
@@ -234,6 +231,7 @@ class MariadbServer(DataServer):
             *(_found("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}"),
             *("--bind-address=127.0.0.1", f"--socket={self.folder / 'socket'}", f"--init-file={first}", "--skip-name-resolve"),
             *("--innodb-buffer-pool-size=64M", "--max-connections=200", f"--pid-file={self.folder / 'pid'}"),
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -249,8 +247,16 @@ class MariadbServer(DataServer):
 
 @contextlib.contextmanager
 def running[S: DataServer](make: Callable[[Path], S], folder: Path) -> Iterator[S]:
-    """The server until the block ends; skips the test, or fails it in CI, where it is not installed."""
-    server = make(folder)
+    """The server until the block ends; skips the test, or fails it in CI, where it is not installed.
+
+    As root it gets a folder of its own: pytest closes its own to other users anew with each run, and the server is another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="faas-toolkit-") if os.getuid() == 0 else contextlib.nullcontext(folder) as place:
+        server = make(Path(place))
+        yield from _running(server)
+
+
+def _running[S: DataServer](server: S) -> Iterator[S]:
     if not _is_installed(type(server)):
         reason = f"{server.package} is not installed; `make services` installs it"
         if os.environ.get("CI"):
@@ -298,14 +304,7 @@ def _give_away(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    _open_parents(folder)
-
-
-def _open_parents(folder: Path) -> None:
-    """pytest's folders are open to their owner only, and each run of it closes them again."""
-    if os.getuid() != 0:
-        return
-    for parent in folder.parents:
+    for parent in folder.parents:  # pytest's folders are open to their owner only
         if parent != Path("/") and parent.owner() == "root" and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
 

@@ -146,7 +146,16 @@ def test_a_model_that_calls_the_tools_answers_from_the_same_facts(demo):
     assert re.search(r"targets +model:chat.main ok", shown)
     offered = {tool["function"]["name"] for tool in server.requests[0]["tools"]}
     knowledge = {"knowledge_search", "knowledge_add", "knowledge_remove"}
-    assert offered == {"crm_lookup", "function_call", "model_generate", "list_capabilities", "diagnose", "cache_warm", *knowledge}
+    administration = {"cache_warm", "erase_person", "audit_search"}
+    assert offered == {
+        "crm_lookup",
+        "function_call",
+        "model_generate",
+        "list_capabilities",
+        "diagnose",
+        *knowledge,
+        *administration,
+    }
 
 
 def test_a_model_that_makes_its_facts_up_fails(demo):

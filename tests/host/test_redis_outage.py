@@ -50,11 +50,12 @@ def on_redis(redis):
     return redis_cli(redis.port, "KEYS", "*:crm:main")
 
 
-def test_every_call_is_answered_while_redis_is_killed_and_comes_back(plugin, redis, until):
+@pytest.mark.parametrize(("away", "back"), [("kill", "start"), ("pause", "resume")])
+def test_every_call_is_answered_while_redis_is_killed_or_hangs_and_comes_back(plugin, redis, until, away, back):
     given = credentials(redis)
     assert asked(plugin, given, 0).variables["ok"]
     assert on_redis(redis)
-    events = {PER_SECOND: redis.kill, 3 * PER_SECOND: redis.start}
+    events = {PER_SECOND: getattr(redis, away), 3 * PER_SECOND: getattr(redis, back)}
     calls, began = [], time.monotonic()
     for number in range(5 * PER_SECOND):
         events.get(number, lambda: None)()

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def test_every_top_level_name_of_the_list_is_packed_and_no_other():
     top = {name.parts[0] for name in packed_files()}
     assert top <= ALLOWED
     assert ALLOWED - top <= {"endpoints"}  # comes with the gateway
+
+
+def test_what_the_code_reads_beside_itself_is_packed():
+    beside = {path.relative_to(ROOT) for path in (ROOT / "faas_toolkit").rglob("*.lua")}
+    assert beside
+    assert beside <= {Path(*name.parts) for name in packed_files()}
 
 
 def test_every_entry_of_the_repository_is_either_packed_or_named_with_a_leading_slash():

@@ -14,7 +14,7 @@ from tests.rules.tree import ROOT, files, parsed
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = {canonicalize_name(r.name): r for r in map(Requirement, PYPROJECT["project"]["dependencies"])}
-IMPORTED_AS = {"yaml": "pyyaml", "jwt": "pyjwt", "re2": "google-re2", "dotenv": "python-dotenv"}
+IMPORTED_AS = {"yaml": "pyyaml", "jwt": "pyjwt", "re2": "google-re2", "dotenv": "python-dotenv", "throttled": "throttled-py"}
 """Import names that differ from the distribution's."""
 
 
@@ -41,7 +41,9 @@ def closure(names):
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-graphon.txt", "requirements-ministack.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements-bench.txt", "requirements-dev.txt", "requirements-graphon.txt", "requirements-ministack.txt"]
+)
 def test_every_pin_is_exact(name):
     for requirement in pins(name).values():
         (bound,) = requirement.specifier
@@ -72,7 +74,8 @@ def test_what_the_package_imports_is_declared_and_what_is_declared_is_imported()
 
 
 def test_what_development_imports_is_pinned():
-    pinned = {name for file in ("requirements.txt", "requirements-dev.txt", "requirements-graphon.txt") for name in pins(file)}
+    files_of_pins = ("requirements.txt", "requirements-dev.txt", "requirements-graphon.txt", "requirements-bench.txt")
+    pinned = {name for file in files_of_pins for name in pins(file)}
     assert third_party_imports("workbench", "bench", "tests", "functions") <= pinned
 
 

@@ -1,8 +1,6 @@
 """The cache in the whole service, over a real Redis and a function that counts: tiers, restarts, warming, diagnosis."""
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -11,6 +9,7 @@ from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.errors import Forbidden, InvalidInput, Throttled
 from faas_toolkit.core.offload import InlineOffload
+from faas_toolkit.pipeline.audit_row import RowWriter
 from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
 from tests.fakes.clock import FakeClock
@@ -63,6 +62,20 @@ def catalog(function):
     }
 
 
+@pytest.fixture
+def rows(monkeypatch):
+    """The audit rows before they are sealed."""
+    written = []
+
+    def describe(self, *call):
+        written.append(described(self, *call))
+        return written[-1]
+
+    described = RowWriter.__call__
+    monkeypatch.setattr(RowWriter, "__call__", describe)
+    return written
+
+
 class Plugin:
     """A process of the plugin, over a data directory."""
 
@@ -80,12 +93,6 @@ class Plugin:
         asked = arguments or SCORE
         request = Request(operation=operation_named(operation), arguments=asked, origin=origin, host=FakeHost())
         return self.service.run(self.settings, request)
-
-    def rows(self):
-        """The audit rows, oldest first."""
-        with closing(sqlite3.connect(self.process.data_directory.path / "toolkit.sqlite")) as file:
-            found = file.execute("SELECT subject, outcome, content FROM audit_rows ORDER BY sequence")
-            return [{**json.loads(content), "subject": subject, "outcome": outcome} for subject, outcome, content in found]
 
     def close(self):
         self.service.close()
@@ -122,10 +129,11 @@ def test_after_a_restart_the_disk_answers_then_memory(plugin, function):
     assert function.asked == 1
 
 
-def test_processes_on_several_machines_share_what_redis_has(plugin, function, redis):
+def test_processes_on_one_database_share_what_redis_has(plugin, function, redis):
     redis_cli(redis.port, "FLUSHALL")
-    plugin("one", redis.url).ask()
-    other = plugin("two", redis.url)
+    alone = {"cold": {"kind": "none"}}
+    plugin(redis_url=redis.url, cache=alone).ask()
+    other = plugin(redis_url=redis.url, cache=alone)
     assert told(other.ask()) == ["cache: hit (redis)"]
     assert told(other.ask(workspace="b")) == ["cache: miss"]
     assert function.asked == 2
@@ -136,7 +144,7 @@ def test_after_flushall_the_colder_tier_answers_and_fills_redis_again(plugin, fu
     plugin(redis_url=redis.url).ask()
     redis_cli(redis.port, "FLUSHALL")
     assert told(plugin(redis_url=redis.url).ask()) == ["cache: hit (disk)"]
-    assert told(plugin("elsewhere", redis.url).ask()) == ["cache: hit (redis)"]
+    assert told(plugin(redis_url=redis.url).ask()) == ["cache: hit (redis)"]
     assert function.asked == 1
 
 
@@ -169,21 +177,21 @@ def test_a_bucket_that_is_away_fails_no_call_and_diagnose_says_so(plugin, functi
 
 def test_another_version_of_the_plugin_does_not_share_answers(plugin, function, monkeypatch):
     plugin().ask()
-    monkeypatch.setattr("faas_toolkit.runtime.VERSION", "99.0.0")
+    monkeypatch.setattr("faas_toolkit.policies.VERSION", "99.0.0")
     assert told(plugin().ask()) == ["cache: miss"]
 
 
 # ---- stale and negative answers
 
 
-def test_an_answer_past_its_time_is_marked_and_renewed(plugin, function, clock):
+def test_an_answer_past_its_time_is_marked_and_renewed(plugin, function, rows, clock):
     started = plugin(cache={"stale": "60s"})
     assert started.ask().meta["stale"] is False
     clock.advance(301)
     old = started.ask()
     assert (old.variables["data"], old.meta["stale"], old.meta["cached"]) == ({"asked": 1}, True, True)
     assert started.ask().variables["data"] == {"asked": 2}
-    asked = [row["request"] for row in started.rows() if "cache: refresh" in map(str, row["decisions"])]
+    asked = [row["request"] for row in rows if "cache: refresh" in map(str, row["decisions"])]
     assert asked == [f"{old.meta['request_id']}-refresh"]
 
 
@@ -195,17 +203,17 @@ def test_a_configuration_that_is_retired_stays_open_while_it_renews_an_answer(pl
             self.work = (*self.work, work)
 
     started = plugin(cache={"stale": "60s", "cold": {"kind": "none"}})
-    started.ask()
-    clock.advance(301)
     offload = Later()
     object.__setattr__(started.process, "offload", offload)
+    started.ask()
+    clock.advance(301)
     assert started.ask().meta["stale"] is True
     with started.service._lease(started.settings, "a" * 32) as runtime:
         closed = []
         runtime._families.close = lambda: closed.append(1)
     started.service.close()
     assert closed == []
-    refresh = next(work for work in offload.work if "Runtime" in work.__qualname__)
+    refresh = next(work for work in offload.work if "Background" in work.__qualname__)
     refresh()
     assert closed == [1]
     assert function.asked == 2
@@ -248,7 +256,7 @@ def test_what_is_never_kept_is_not_even_run(plugin, function):
     assert function.asked == 0
 
 
-def test_each_passes_the_whole_front_and_has_its_row(plugin, function):
+def test_each_passes_the_whole_front_and_has_its_row(plugin, function, rows):
     quota = [{"of": "requests", "limit": 2, "per": "60s", "by": ["role"]}]
     started = plugin(limits=quota)
     calls = [{"tool": "function_call", "arguments": {**SCORE, "arguments": {"customer": f"c{number}"}}} for number in range(3)]
@@ -256,9 +264,9 @@ def test_each_passes_the_whole_front_and_has_its_row(plugin, function):
     assert (done.variables["warmed"], done.variables["failed"]) == (2, 2)
     assert {row["kind"] for row in done.variables["report"] if row["outcome"] == "failed"} == {"throttled", "invalid_input"}
     assert isinstance(started.ask().failure, Throttled)
-    rows = [row for row in started.rows() if row["request"].startswith(done.meta["request_id"])]
-    assert sorted(row["outcome"] for row in rows) == ["invalid_input", "ok", "ok", "ok", "throttled"]
-    assert {row["subject"] for row in rows if row["outcome"] != "invalid_input"} == {"client:c"}
+    found = [row for row in rows if row["request"].startswith(done.meta["request_id"])]
+    assert sorted(row["outcome"] for row in found) == ["invalid_input", "ok", "ok", "ok", "throttled"]
+    assert {row["subject"] for row in found if row["outcome"] != "invalid_input"} == {"client:c"}
 
 
 def test_answers_are_not_told(plugin, function):
@@ -270,7 +278,7 @@ def test_a_failure_of_the_function_is_told(plugin, function):
     function.status = "503 Service Unavailable"
     done = warm(plugin(), CALL)
     assert done.variables["failed"] == 1
-    assert done.text.startswith("0 warmed, 0 kept, 1 failed, 0 skipped.\n- call 1 (function_call) failed: ")
+    assert done.text.startswith("Answers kept ready: 0 warmed, 0 kept, 1 failed, 0 skipped.\n- call 1 (function_call) failed: ")
 
 
 def test_when_time_is_up_the_rest_is_skipped(plugin, function, catalog, clock):

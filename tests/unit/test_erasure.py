@@ -16,8 +16,10 @@ from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.errors import Forbidden, InvalidInput
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.service import Request, Service
+from faas_toolkit.state.cache.config import CacheConfig
 from faas_toolkit.state.cache.port import Kept
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
+from tests.fakes.audit import personal_parts
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost
 
@@ -86,19 +88,17 @@ DOCUMENTS = [
 class Office:
     """One process over a data directory, with records, documents, answers and audit rows in two workspaces."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder, **servers) -> None:
         self.folder = folder
         self.clock = FakeClock()
         self.process = Process(
             clock=self.clock,
             offload=InlineOffload(),
-            environment={"FAAS_TOOLKIT_DATA_DIR": str(folder)},
+            environment={"FAAS_TOOLKIT_DATA_DIR": str(folder), "FAAS_TOOLKIT_NETWORK_ALLOW": "127.0.0.1"},
             working_directory=folder,
         )
         self.service = Service(self.process)
-        self.settings = RuntimeSettings(
-            catalog=json.dumps(CATALOG), secrets=(("kb", "a-token-of-the-test"),), default_role="member"
-        )
+        self.settings = RuntimeSettings(catalog=json.dumps(CATALOG), secrets=(("kb", "a-token-of-the-test"),), **servers)
         self.stores = self.process.embedded
 
     def fill(self, workspace=ONE, people=PEOPLE, documents=DOCUMENTS) -> None:
@@ -251,21 +251,20 @@ def test_who_asked_is_erased_from_the_audit_and_its_chain_still_holds(office):
     assert ("audit", "rows of the person") not in report(office.erase())
     (kept,) = office.service._kept.values()
     assert kept.runtime._policies.log.verify(ONE).intact
-    rows = opened(office, kept)
+    rows = opened(office)
     assert sum("erased" in row for row in rows) == 3
     assert {row["user"] for row in rows if row["operation"] == "crm.lookup" and "erased" not in row} == {"u-other"}
 
 
-def opened(office, kept):
+def opened(office):
     with closing(sqlite3.connect(office.folder / "toolkit.sqlite")) as file:
         rows = [json.loads(content) for (content,) in file.execute("SELECT content FROM audit_rows ORDER BY time, sequence")]
-    return kept.runtime._persons.open(ONE, rows)
+    return personal_parts(office.stores.database, office.clock).open(ONE, rows)
 
 
 def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
     name = office.confirmed("person:1").variables["person"]
-    (kept,) = office.service._kept.values()
-    looked, did = [row for row in opened(office, kept) if row["operation"] == "workspace.erase"]
+    looked, did = [row for row in opened(office) if row["operation"] == "workspace.erase"]
     assert looked["erasure"]["done"] is False
     assert did["erasure"] == {"person": name, "done": True, "found": did["erasure"]["found"]}
     assert did["erasure"]["found"]["crm: delete"] == 3
@@ -276,7 +275,7 @@ def test_the_erasure_itself_is_kept_in_the_audit_without_the_person(office):
 
 
 def test_kept_answers_of_the_workspace_are_gone_and_those_of_others_are_not(office):
-    cache = office.stores.of_epoch(office.stores.cache_store)
+    cache = office.stores.of_epoch(office.stores.answers(CacheConfig(), lambda: None, office.process.offload.spawn))
     for workspace in (ONE, OTHER):
         cache.put(workspace, "name", Kept(NAME.encode(), 600))
     office.confirmed()
@@ -319,7 +318,10 @@ def test_a_number_that_is_not_one_person_s_is_refused_with_the_ids(office):
     assert found["crm", "person:4"] == "keep"
 
 
-@pytest.mark.parametrize("given", ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei"])
+@pytest.mark.parametrize(
+    "given",
+    ["nobody@example.com", "person:77", "+1 555 010 9999", "x", "deal:1", "%", "\\d+", "Wei", "Acme", "call", "acme.example"],
+)
 def test_somebody_unknown_is_looked_for_all_the_same_and_nothing_of_others_goes(office, given):
     found = report(office.confirmed(given))
     assert {place for place, _ in found} <= {"cache", "elsewhere", "crm"}
@@ -367,4 +369,26 @@ def test_the_sample_is_never_touched(tmp_path):
     }
     after = office.run("crm.lookup", {"query": before["email"]}).variables["records"][0]
     assert after | {"match": before["match"]} == before
+    office.close()
+
+
+def test_a_person_whose_key_was_wrapped_with_a_lost_one_is_erased_too(office):
+    before = Workspace(ONE.id, b"1" * 32, "k1", root=ONE.key)
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL, workspace=before)
+    assert report(office.confirmed())["audit", "rows of the person"] == "destroy key"
+    assert "erased" in next(row for row in opened(office) if row["operation"] == "crm.lookup")
+
+
+def test_a_row_that_somebody_made_unreadable_does_not_stop_an_erasure(office):
+    office.run("crm.lookup", {"query": "Acme"}, role="member", user=EMAIL)
+    damage = "UPDATE audit_rows SET content = '{'"
+    office.stores.database.write(lambda connection: connection.exec_driver_sql(damage).rowcount)
+    assert office.confirmed().variables["erased"] is True
+
+
+def test_counters_on_redis_are_told_since_they_are_called_by_the_subject(tmp_path):
+    office = Office(tmp_path, redis_url="redis://127.0.0.1:1/0")
+    found = report(office.erase())
+    assert found["elsewhere", "counters of quotas on Redis"] == "keep"
+    assert ("elsewhere", "the database server") not in found
     office.close()

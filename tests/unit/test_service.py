@@ -116,6 +116,20 @@ def test_a_file_that_changes_is_read_anew_and_one_that_breaks_is_reported(ask, c
     assert "catalog_status" not in ask("file:team.yaml").meta
 
 
+@pytest.mark.parametrize("texts", [(GOOD, GOOD), (GOOD, OTHER), (GOOD, "{"), ("{", GOOD)])
+def test_a_catalog_that_is_read_anew_leases_the_servers_of_its_settings_once(service, process, clock, tmp_path, texts):
+    settings = RuntimeSettings(catalog="file:team.yaml", redis_url="redis://127.0.0.1:1")
+    origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id="u", app_id="app")
+    request = Request(operation=operation_named("workspace.capabilities"), arguments={}, origin=origin, host=FakeHost())
+    for text in (*texts, *texts):
+        (tmp_path / "team.yaml").write_text(text)
+        service.run(settings, request)
+        clock.advance(60)
+    assert sum(shared.leases for shared in process._shared.values()) == len(service._kept)
+    service.close()
+    assert process._shared == {}
+
+
 def test_a_file_that_was_missing_is_found_when_it_is_there(ask, clock, tmp_path):
     assert ask("file:late.yaml", operation="workspace.capabilities").failure is not None
     (tmp_path / "late.yaml").write_text(GOOD)

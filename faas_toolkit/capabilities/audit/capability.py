@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from faas_toolkit.capabilities.audit.period import as_time, moment
-from faas_toolkit.core.audit_trail import AuditQuestion, AuditTrail, Place, Verified
+from faas_toolkit.core.audit_trail import INTENT, AuditQuestion, AuditTrail, Place, Verified
 from faas_toolkit.core.call import Answer, Call, Exported
 from faas_toolkit.core.errors import InvalidInput, every_kind
 from faas_toolkit.core.operation import Traits
@@ -15,7 +15,7 @@ from faas_toolkit.core.untrusted import did_you_mean, printable
 EXPORT_ROWS = 5_000
 """Of one file; the next one begins at `next_cursor`. All rows at once: `workbench audit export`."""
 
-OUTCOMES = ("ok", "intent", *every_kind())
+OUTCOMES = ("ok", INTENT, *every_kind())
 _NEVER_KEPT = Traits(fresh_for=0)
 _TAKES_FILES = ("workflow", "agent_chat")
 """Where Dify hands a file on; an Agent node fails on one (dify-behaviour §3.3)."""

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faas_toolkit.net.config import Section, StoreSection
+from faas_toolkit.net.config import Section
+from faas_toolkit.net.target_config import StoreSection
 
 
 class EmbeddedCrmConfig(StoreSection):

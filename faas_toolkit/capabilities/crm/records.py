@@ -6,6 +6,7 @@ from typing import Any
 
 from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY
 from faas_toolkit.capabilities.crm.port import MATCHES, CrmRecord
+from faas_toolkit.core.untrusted import cut_short
 
 MAX_BYTES = 900_000
 """One variable may have 1 MB (tools.md §4); masks and what a function adds may still make it a little larger."""
@@ -61,7 +62,7 @@ def _size(records: Sequence[Plain]) -> int:
 def _cut_texts(most: int) -> Callable[[Plain], Plain]:
     def cut(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         if isinstance(value, str):
-            return value if len(value) <= most else value[:most] + "…"
+            return cut_short(value, most + 1)
         if isinstance(value, dict):
             return {name: cut(inner) for name, inner in value.items()}
         return [cut(inner) for inner in value] if isinstance(value, list) else value

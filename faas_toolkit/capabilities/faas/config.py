@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from faas_toolkit.capabilities.faas.json_schema import require_object_schema, require_usable_schema
 from faas_toolkit.core.operation import Effects
-from faas_toolkit.net.config import Amount, Auth, AwsAuth, Duration, Section, TargetSection
+from faas_toolkit.net.config import Amount, Auth, AwsAuth, Duration, Section
+from faas_toolkit.net.target_config import TargetSection
 from faas_toolkit.platforms.aws_lambda import LambdaTarget
 from faas_toolkit.platforms.http import HttpTarget
 

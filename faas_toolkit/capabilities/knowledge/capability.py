@@ -15,7 +15,7 @@ from faas_toolkit.core.fan_out import Reply, ask_each, ask_source, none_answered
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Outbound
-from faas_toolkit.core.untrusted import printable
+from faas_toolkit.core.untrusted import cut_short, printable
 from faas_toolkit.search.fusion import fuse
 
 _HEADER_CHARS = 100
@@ -163,7 +163,7 @@ def _fitting(passages: Sequence[tuple[str, Passage]], max_chars: int) -> list[tu
             room = max(room, _SHORTEST_PIECE)  # one passage at least, whatever its title
         if len(passage.content) > room:
             if room >= _SHORTEST_PIECE:
-                kept.append((name, replace(passage, content=f"{passage.content[: room - 1]}…")))
+                kept.append((name, replace(passage, content=cut_short(passage.content, room))))
             break
         kept.append((name, passage))
         left = room - len(passage.content)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faas_toolkit.net.config import Auth, HttpUrl, Section, StoreSection, TargetSection
+from faas_toolkit.net.config import Auth, HttpUrl, Section
+from faas_toolkit.net.target_config import StoreSection, TargetSection
 
 
 class DifyEmbedding(StoreSection):

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from faas_toolkit.capabilities.models.price import Price, Window
 from faas_toolkit.core.quantity import parse_amount
-from faas_toolkit.net.config import Auth, Duration, HttpUrl, Section, TargetSection
+from faas_toolkit.net.config import Auth, Duration, HttpUrl, Section
+from faas_toolkit.net.target_config import TargetSection
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LATER_STRATEGIES = ("weighted", "least_busy", "fastest", "cheapest", "fits", "rule", "canary")

@@ -34,7 +34,7 @@ def present_warming(variables: Mapping[str, object], max_chars: int) -> str:
     numbers = ", ".join(f"{variables[name]} {name}" for name in ("warmed", "kept", "failed", "skipped"))
     told = [row for row in _rows(variables, "report") if row["outcome"] in ("failed", "skipped")]
     lines = [f"- call {row['number']} ({row['tool']}) {row['outcome']}: {row.get('message', '')}" for row in told]
-    return _cut([f"{numbers}.", *lines], max_chars)
+    return _cut([f"Answers kept ready: {numbers}.", *lines], max_chars)
 
 
 def present_erasure(variables: Mapping[str, object], max_chars: int) -> str:

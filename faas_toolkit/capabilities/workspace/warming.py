@@ -72,8 +72,7 @@ class Warm:
         deadline = call.deadlines.first_content
         if deadline.remaining() < _LEAST_SECONDS:
             return {**row, "outcome": "skipped", "message": "No time was left; send the rest in another call."}
-        started = deadline.clock.monotonic()
-        record = Record(request_id=f"{call.record.request_id}-{wanted.number}", started=started)
+        record = Record(request_id=f"{call.record.request_id}-{wanted.number}", started=deadline.clock.monotonic())
         asked = replace(call, operation=wanted.operation, arguments=wanted.arguments, origin=origin, record=record)
         try:
             answer = self._run(asked)
@@ -82,8 +81,7 @@ class Warm:
             return {**row, "outcome": "skipped" if skipped else "failed", "kind": failure.kind, "message": failure.message}
         if isinstance(answer, Stream):
             answer.close()
-        milliseconds = round((deadline.clock.monotonic() - started) * 1_000, 1)
-        return {**row, "outcome": "kept" if record.cached else "warmed", "milliseconds": milliseconds}
+        return {**row, "outcome": "kept" if record.cached else "warmed"}
 
     def _origin(self, call: Call) -> Origin:
         """Whose questions they are: the caller's own, or those of a role, as what is kept for one scope no other scope sees."""

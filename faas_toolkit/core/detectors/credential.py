@@ -29,6 +29,7 @@ _KINDS: Mapping[str, str] = {
         r"(?:[\s\\rn]{0,8}-----END [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?"
     ),
     "://": r"(?<=://)[^\s/:@\"'<>]{0,100}:(?P<part>[^\s/\"'<>]{1,200})@(?=[A-Za-z0-9\[])",
+    ":\\/\\/": r"(?<=:\\/\\/)[^\s/:@\"'<>]{0,100}:(?P<part>[^\s/\"'<>]{1,200})@(?=[A-Za-z0-9\[])",
     "eyJ": rf"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{{8,1000}}\.[A-Za-z0-9_-]{{2,{MAX_CHARS}}}(?:\.[A-Za-z0-9_-]{{0,1500}}){{0,3}}",
     "AKIA": rf"{_NO_WORD}AKIA[A-Z2-7]{{16}}(?![A-Za-z0-9])",
     "ASIA": rf"{_NO_WORD}ASIA[A-Z2-7]{{16}}(?![A-Za-z0-9])",
@@ -70,7 +71,7 @@ _KINDS: Mapping[str, str] = {
 _PATTERNS = {piece: re.compile(pattern, re.ASCII) for piece, pattern in _KINDS.items()}
 
 # What they are called, in small letters, and how it is said that what follows is one.
-_SAYS = r"[\"'*_`]{0,3}[ ]{0,2}(?:[:=]|=>|\bis\b|是|は|为)[ ]{0,2}[\"'`]{0,2}"
+_SAYS = r"[\"'*_` ]{0,5}(?:[:：=]|=>|\bis\b|是|は|为)[\"'` ]{0,5}"
 _PASSWORD = re.compile(
     r"(?<![\[{])(?:password|passwd|passphrase|pwd|密码|密碼|口令|パスワ[ー-]ド|暗証番号|senha|contraseña|mot de passe|passwort"
     r"|비밀번호)"
@@ -143,4 +144,4 @@ def _is_mixed(value: str) -> bool:
 
 
 def _has_letters_and_digits(value: str) -> bool:
-    return any(map(str.isalpha, value)) and sum(map(str.isdigit, value)) >= 2
+    return any(map(str.isalpha, value)) and any(map(str.isdigit, value))

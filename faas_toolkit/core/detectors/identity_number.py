@@ -28,10 +28,8 @@ _CN_FIELD = re.compile(
 
 def find_cn_ids(text: str, key: str = "") -> Iterator[Found]:
     """Eighteen digits with date and check digit; fifteen with a date behind a word for them, or in a field named so."""
-    if key and _CN_FIELD.fullmatch(field_words(key)) and (whole := _whole(_CN_OLD, text)):
-        yield Found("cn_id", *whole, text[slice(*whole)])
-        return
-    yield from numbers("cn_id", text, (_CN_ID, _is_cn_id), (_CN_OLD_LABELLED, _as_it_is))
+    rules = (_CN_ID, _is_cn_id), (_CN_OLD_LABELLED, _as_it_is)
+    return _in_field("cn_id", text, key, _CN_OLD) or numbers("cn_id", text, *rules)
 
 
 def _as_it_is(match: re.Match[str]) -> bool:
@@ -57,10 +55,8 @@ _SSN_FIELD = re.compile(r"(?:.*_)?(?:us_)?(?:ssn|social_security)(?:_?(?:number|
 
 def find_us_ssns(text: str, key: str = "") -> Iterator[Found]:
     """`123-45-6789`; nine digits in one piece or with blanks behind `SSN`, or in a field named so."""
-    if key and _SSN_FIELD.fullmatch(field_words(key)) and (whole := _whole(_ANY_SSN, text)):
-        yield Found("us_ssn", *whole, text[slice(*whole)])
-        return
-    yield from numbers("us_ssn", text, (_DASHED_SSN, _as_it_is), (_LABELLED_SSN, _as_it_is))
+    rules = (_DASHED_SSN, _as_it_is), (_LABELLED_SSN, _as_it_is)
+    return _in_field("us_ssn", text, key, _ANY_SSN) or numbers("us_ssn", text, *rules)
 
 
 # --- Japan: ordinance of the Ministry of Internal Affairs 85/2014, article 5: twelve digits, the last one checks ----------------
@@ -75,10 +71,8 @@ _MY_NUMBER_FIELD = re.compile(r"(?:.*_)?(?:my_?number|individual_number|jp_my_nu
 
 def find_my_numbers(text: str, key: str = "") -> Iterator[Found]:
     """Twelve digits with their check digit: in fours with dashes, behind a word for them, or in a field named so."""
-    if key and _MY_NUMBER_FIELD.fullmatch(field_words(key)) and (whole := _whole(_TWELVE, text)):
-        yield Found("jp_my_number", *whole, text[slice(*whole)])
-        return
-    yield from numbers("jp_my_number", text, (_DASHED_MY_NUMBER, _is_my_number), (_LABELLED_MY_NUMBER, _is_my_number))
+    rules = (_DASHED_MY_NUMBER, _is_my_number), (_LABELLED_MY_NUMBER, _is_my_number)
+    return _in_field("jp_my_number", text, key, _TWELVE) or numbers("jp_my_number", text, *rules)
 
 
 def _is_my_number(match: re.Match[str]) -> bool:
@@ -87,12 +81,19 @@ def _is_my_number(match: re.Match[str]) -> bool:
     return check == (0 if total % 11 <= 1 else 11 - total % 11)
 
 
-def _whole(number: str, text: str) -> tuple[int, int] | None:
-    match = re.fullmatch(rf"\s*{number}\s*", plain(text), re.ASCII) if len(text) < _LONGEST_WHOLE else None
-    return match.span("number") if match else None
+# --- fields whose name says it --------------------------------------------------------------------------------------------------
+
+_FIELDS = {"cn_id": _CN_FIELD, "us_ssn": _SSN_FIELD, "jp_my_number": _MY_NUMBER_FIELD}
 
 
 def is_identity_field(detector: str, key: str) -> bool:
     """Whether a field of this name holds such numbers and nothing else."""
-    field = {"cn_id": _CN_FIELD, "us_ssn": _SSN_FIELD, "jp_my_number": _MY_NUMBER_FIELD}.get(detector)
-    return field is not None and field.fullmatch(field_words(key)) is not None
+    return detector in _FIELDS and _FIELDS[detector].fullmatch(field_words(key)) is not None
+
+
+def _in_field(detector: str, text: str, key: str, number: str) -> Iterator[Found] | None:
+    """The number that a field holds whose name says so; None where it is another field, or holds more than that."""
+    if not key or len(text) >= _LONGEST_WHOLE or not is_identity_field(detector, key):
+        return None
+    match = re.fullmatch(rf"\s*{number}\s*", plain(text), re.ASCII)
+    return iter([Found(detector, *match.span("number"), text[slice(*match.span("number"))])]) if match else None

@@ -54,7 +54,7 @@ _PHONE_WORDS = (
 _NUMBER = r"\+?\(?\d(?:\)?[ .-]?\(?\d){6,14}(?![A-Za-z0-9_])"
 _LABELLED = re.compile(
     rf"(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_PHONE_WORDS})s?(?:[ _-]?(?:no|number|号码|號碼|番号))?"
-    rf"[\"':=#.\[ ]{{0,4}}({_NUMBER})",
+    rf"[\"':：=#.\[ ]{{0,6}}({_NUMBER})",
     re.ASCII | re.IGNORECASE,
 )
 _PHONE_KEY = re.compile(_PHONE_WORDS, re.IGNORECASE)

@@ -35,7 +35,7 @@ _ZEROS = (
 )  # fmt: skip
 """Where the digits of other scripts begin (Unicode, category Nd): Arabic to Mongolian, and those of mathematics."""
 _PLAIN = str.maketrans(
-    {0xFF01 + offset: chr(0x21 + offset) for offset in range(94)}
+    {0xFF01 + offset: chr(0x21 + offset) for offset in range(94) if offset != ord(":") - 0x21}
     | {zero + digit: str(digit) for zero in _ZEROS for digit in range(10)}
     | dict.fromkeys(map(ord, "‐‑‒–—−ー－"), "-")
     | dict.fromkeys(map(ord, "\u3000\u00a0\u2007\u2009\u202f\t"), " ")
@@ -49,7 +49,10 @@ _BEHIND_DIGITS = 8
 
 
 def plain(text: str) -> str:
-    """The text in narrow characters and ASCII digits, one for one, so that positions stay."""
+    """The text in narrow characters and ASCII digits, one for one, so that positions stay.
+
+    The wide colon stays: it stands before what follows in a sentence, and the narrow one also in the middle of ids (order:138…).
+    """
     return text if text.isascii() and "\t" not in text else text.translate(_PLAIN)
 
 
@@ -102,12 +105,8 @@ class Visible:
     _shifts: tuple[int, ...]
     """How many characters were left out before each piece."""
 
-    def placed(self, found: Found, whole: str) -> Found:
-        """A finding of `text` as it stands in the whole text."""
-        start, end = self._place(found.start), self._place(found.end - 1) + 1
-        return Found(found.detector, start, end, whole[start:end], found.whole)
-
-    def _place(self, position: int) -> int:
+    def place(self, position: int) -> int:
+        """Where a character of `text` stands in the whole text."""
         return position + self._shifts[bisect_right(self._starts, position) - 1]
 
 
@@ -122,3 +121,29 @@ def visible(text: str) -> Visible | None:
 
 
 _VISIBLE = re.compile(f"[^{INVISIBLE.pattern[1:-1]}]+")
+
+
+_ESCAPED = re.compile(
+    r"\\(?:(?P<json>[nrtbf]|u(?!0040)[0-9a-fA-F]{4})|(?P<quote>\")|.)|(?P<url>%(?:0[9AaDd]|2[026-9CcFf]|3[A-Fa-f]|5[BbDd]|7[B-Db-d]))",
+    re.DOTALL,
+)
+"""As JSON and URLs spell characters that part words; but not the signs that a detector reads: @ and +."""
+
+
+def without_escapes(text: str) -> str:
+    """The text with blanks where it spells line breaks, quotes and the like, of the same length: such letters part words."""
+    return _ESCAPED.sub(_unescaped, text) if "\\" in text or "%" in text else text
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    if escape["quote"]:
+        return ' "'
+    return " " * len(escape[0]) if escape["json"] or escape["url"] else escape[0]
+
+
+def placed(found: Found, text: str, shown: Visible | None) -> Found:
+    """A finding of what was read as it stands in the text itself."""
+    start, end = found.start, found.end
+    if shown:
+        start, end = shown.place(start), shown.place(end - 1) + 1
+    return Found(found.detector, start, end, text[start:end], found.whole)

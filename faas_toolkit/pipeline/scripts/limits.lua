@@ -170,7 +170,7 @@ local function forget_dead(cell)
     cell.fields['h:' .. call] = false
   end
   if #dead > 0 then
-    redis.call('ZREM', cell.leases, unpack(dead))
+    redis.call('ZREMRANGEBYSCORE', cell.leases, '-inf', whole(now))
   end
 end
 

@@ -47,7 +47,7 @@ class S3Cold(Section):
     endpoint: Annotated[HttpUrl, AfterValidator(_endpoint)]
     """E.g. `https://s3.eu-west-1.amazonaws.com`; passes the guard like any address."""
     bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    prefix: str = Field(default="faas-toolkit/", max_length=200, pattern=r"^([A-Za-z0-9_.-]+/)*$")
+    prefix: str = Field(default="faas-toolkit/", max_length=200, pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*$")
     """Folders before each object's name; a rule of the bucket's life cycle can name them."""
     region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,40}$")
     addressing: Literal["path", "host"] = "path"

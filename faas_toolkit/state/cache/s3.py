@@ -5,7 +5,6 @@ deletes it. S3 itself deletes by whole days only, so a rule of the bucket's life
 """
 
 import hashlib
-from collections.abc import Callable
 
 import httpx
 
@@ -13,6 +12,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.offload import Spawn
 from faas_toolkit.net.http import HttpClient
 from faas_toolkit.net.signing import sigv4
 from faas_toolkit.state.cache.back_off import BackOff
@@ -38,7 +38,7 @@ class S3Cache:
 
     name = "s3"
 
-    def __init__(self, *, config: S3Cold, client: HttpClient, clock: Clock, spawn: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, *, config: S3Cold, client: HttpClient, clock: Clock, spawn: Spawn) -> None:
         self._config = config
         self._client = client
         self._clock = clock

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.offload import Spawn
 from faas_toolkit.state.cache.port import CacheStore, Kept, Lead, SharedStore
 
 _PAUSE = 0.02
@@ -27,7 +28,7 @@ class TieredCache:
         near: CacheStore,
         shared: SharedStore | None = None,
         cold: CacheStore | None = None,
-        spawn: Callable[[Callable[[], None]], None],
+        spawn: Spawn,
         near_seconds: float = math.inf,
     ) -> None:
         self._near = near

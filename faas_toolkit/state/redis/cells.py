@@ -4,6 +4,8 @@ All keys of a workspace carry its id as their hash tag, so a Cluster keeps them 
 together with its target's limits.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,8 @@ from faas_toolkit.state.redis.script import Script
 
 LAYOUT = "1"
 """A part of each key: processes with another layout of the cells do not read these."""
+
+_TARGET = re.compile(r"[a-z_]{1,20}:[A-Za-z0-9_.-]{1,140}")
 
 
 def _unshared[S](step: S, processes: int | None) -> S:
@@ -37,8 +41,13 @@ class ScriptForm:
 
 
 def keys_of(key: str) -> tuple[str, str]:
-    """A cell's keys on Redis: its hash, and the set of those who hold a place in it."""
+    """A cell's keys on Redis: its hash, and the set of those who hold a place in it.
+
+    What is not simply the name of a target holds names of persons, which do not belong in clear on a server that others may read.
+    """
     workspace, _, rest = key.partition(":")
+    if not _TARGET.fullmatch(rest):
+        rest = hashlib.sha256(rest.encode("utf-8", "surrogatepass")).hexdigest()[:40]
     name = f"{{{workspace}}}:{LAYOUT}:{rest}"
     return name, f"{name}:leases"
 

@@ -18,6 +18,7 @@ from faas_toolkit.state.redis.servers import servers_at
 
 TRY_EVERY = 1.0
 """Seconds between two tries while Redis is away."""
+_CHECK = Script("return redis.call('SET', KEYS[1], '1', 'PX', '1000')")
 _REDIRECTIONS = 5
 """How often a command may be sent on; each time the server says that it did not run it."""
 
@@ -62,8 +63,8 @@ class RedisConnection:
             return self._guarded(keys[0], ("EVAL", script.text, *tail))
 
     def check(self) -> None:
-        """Asks for a sign of life; raises as `ask`."""
-        self._guarded("", ("PING",))
+        """Runs a script that writes, as decisions do; raises as `ask`."""
+        self.run(_CHECK, ("{check}",), ())
 
     def close(self) -> None:
         """Disconnects."""

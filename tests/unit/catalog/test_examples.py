@@ -46,7 +46,7 @@ def test_the_samples_of_the_demo_load(load):
     assert loaded.warnings == ()
 
 
-NAMES = ("cache.md", "catalog.md", "functions.md", "knowledge.md", "limits.md", "models.md", "serving.md")
+NAMES = ("cache.md", "catalog.md", "functions.md", "knowledge.md", "limits.md", "models.md", "review.md", "serving.md")
 PAGES = [ROOT / "docs" / name for name in NAMES]
 BLOCKS = [block for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)]
 

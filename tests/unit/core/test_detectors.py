@@ -298,10 +298,10 @@ HOSTILE = {
 def _seconds(text):
     best = 10.0
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         for _found in zip(find_personal_data(text, DETECTORS), count(), strict=False):
             pass
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     return best
 
 

@@ -29,6 +29,9 @@ NAMESAKE = Person(
         ("call 442079460123!", "call [erased]!"),
         ("555-0100; (555) 0100", "[erased]; ([erased]"),
         ("see person:1.", "see [erased]."),
+        ("Dr.Maria da Silva, maria.silva@acme.example.", "Dr.[erased], [erased]."),
+        ("0044 20 7946 0123 and 0044207946-0123", "[erased] and [erased]"),
+        ("+1 555 0100", "[erased]"),
     ],
 )
 def test_a_person_is_taken_out_however_they_are_written(text, left):
@@ -49,6 +52,12 @@ def test_a_person_is_taken_out_however_they_are_written(text, left):
         "1555 01009",
         "John Johnson met Jo",
         "Maria Silva",
+        "Maria da Silva-Costa",
+        "Ana-Maria da Silva",
+        "x.maria.silva@acme.example",
+        "maria.silva@acme.example.net",
+        "+1 212 555 0100",
+        "212-555-0100",
     ],
 )
 def test_nobody_else_is_taken_for_them(text):
@@ -76,6 +85,7 @@ def test_a_value_that_only_holds_them_is_not(value):
 
 @pytest.mark.parametrize("given", ["(", "a|b*[", "\\", "\ud800\ud800", ".*.*", "+" * 320])
 def test_whatever_is_given_is_taken_literally(given):
-    person = Person(given=given)
+    person = Person(given=given, emails=(f"{given}@x.example",), names=(given * 4,), phones=(given, "+", "0000000000"))
     assert person.taken_out_of("abcd (efgh) 12345678 \\d") == "abcd (efgh) 12345678 \\d"
     assert person.is_meant_by(given)
+    assert person.taken_out_of(f"to {given}@x.example!") == "to [erased]!"

@@ -273,3 +273,26 @@ def test_a_password_in_what_looks_like_an_address_is_found_as_a_password_only():
 def test_no_text_breaks_the_choice_between_findings(text):
     masked = mask_text(text, ALL)
     assert mask_text(masked, [name for name in ALL if name != "secret"]).count("@") == masked.count("@")
+
+
+@pytest.mark.parametrize("value", ["13812345678", "4111 1111 1111 1111", "123-45-6789", "11010519491231002X", "ana@example.com"])
+@pytest.mark.parametrize("escape", ["\\n", "\\t", "\\r\\n", "\n", "\\u7535\\u8bdd", "%3A", "%0A", "%20", "%22"])
+def test_what_stands_behind_a_line_break_as_json_spells_it_is_found(value, escape):
+    (found,) = find_personal_data(f"first line{escape}{value}{escape}next line", ALL)
+    assert found.text == value
+
+
+def test_a_password_in_an_address_is_found_as_json_spells_it():
+    assert mask_text(r'{"url":"postgres:\/\/app:geheim1@db.example.com\/x"}', ALL) == (
+        r'{"url":"postgres:\/\/app:***@db.example.com\/x"}'
+    )
+
+
+def test_labels_are_read_in_json_inside_json():
+    text = json.dumps(json.dumps({"whatsapp": "467733064", "password": "geheim123!"}))
+    assert [found.text for found in find_personal_data(text, ALL)] == ["467733064", "geheim123!"]
+
+
+def test_a_value_is_found_in_a_text_of_several_lines_in_json():
+    text = json.dumps({"a": 'x\n13812345678\t"ana@example.com"'})
+    assert mask_text(text, ALL) == json.dumps({"a": 'x\n*********78\t"a***@example.com"'})

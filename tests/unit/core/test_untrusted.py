@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faas_toolkit.core.errors import Failure, InvalidInput
-from faas_toolkit.core.untrusted import parse_json, require_clean_value, shortened
+from faas_toolkit.core.untrusted import cut_short, parse_json, require_clean_value, shortened
 
 
 def test_what_is_short_is_shown_whole_on_one_line():
@@ -61,3 +61,20 @@ def test_parsed_json_is_taken_exactly_where_its_values_are(text):
             parse_json(text, "it")
     else:
         assert parse_json(text, "it") == value
+
+
+@pytest.mark.parametrize(
+    "tail", ["zhang.wei@example.com", "ｚｈａｎｇ＠ｅｘａｍｐｌｅ", "+86 138 1234 5678", "4111 1111 1111 1111", "493-86-0916"]
+)
+@pytest.mark.parametrize("words", ["write to ", "请写信给"])
+def test_what_is_cut_before_it_is_masked_holds_no_half_value(words, tail):
+    for left in range(1, len(tail)):
+        shown = cut_short(f"{words}{tail} and more", len(words) + left)
+        assert shown == words.rstrip() + "…"
+        assert len(shown) <= len(words) + left
+
+
+def test_what_fits_is_not_cut_and_an_endless_word_is():
+    assert cut_short("fits", 4) == "fits"
+    assert cut_short("x" * 1_000, 500) == "x" * 499 + "…"
+    assert cut_short("", 0) == ""

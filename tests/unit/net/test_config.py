@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from faas_toolkit.core.outbound import LimitLine, SaturationRules
-from faas_toolkit.net.config import Auth, AwsAuth, Breaker, Limit, Network, TargetSection, Tls
+from faas_toolkit.net.config import Auth, AwsAuth, Breaker, Limit, Network, Tls
+from faas_toolkit.net.target_config import TargetSection
 
 WEBHOOK = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 

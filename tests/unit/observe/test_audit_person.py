@@ -6,28 +6,12 @@ import pytest
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.offload import InlineOffload
-from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
-from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.data_keys import DataKeys
-from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
-from tests.fakes.clock import FakeClock
 
 ONE = Workspace("one", b"k" * 32)
 DAY = 86_400.0
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(path=tmp_path / "data.db", offload=InlineOffload())
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -41,8 +25,8 @@ def parts(keys, clock):
 
 
 @pytest.fixture
-def log(database, clock):
-    return AuditLog(database=database, clock=clock, offload=InlineOffload(), metrics=Metrics())
+def log(open_log):
+    return open_log()
 
 
 def row(subject="maria@example.com", request="r1", **more):
@@ -111,10 +95,10 @@ def test_a_person_whose_key_is_at_hand_is_sealed_with_it_without_waiting(parts, 
     assert parts.open(ONE, [sealed])[0]["erased"] is True
 
 
-def test_while_the_database_is_away_rows_can_still_be_sealed(parts, database, tmp_path):
-    database._path = tmp_path
+def test_while_the_database_is_away_rows_can_still_be_sealed(parts, database):
+    database.away = True
     sealed = parts.seal(ONE, row())
-    database._path = tmp_path / "data.db"
+    database.away = False
     assert parts.open(ONE, [sealed]) == [row()]
 
 

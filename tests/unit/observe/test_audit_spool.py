@@ -88,6 +88,29 @@ def test_rows_of_a_workspace_that_waits_do_not_hold_up_the_others(open_log, spoo
     assert log.verify(ONE).intact
 
 
+def test_a_fault_of_some_rows_is_no_fault_of_those_that_wait_on_disk(open_log, spool, database, clock, monkeypatch):
+    offload = LaterOffload()
+    log = open_log(offload, write="fast", spool=spool)
+    database.away = True
+    log.append(ONE, row(clock, number=0))
+    offload.go()
+    database.away = False
+    log._spooling.database_is_back()
+    log.append(ONE, row(clock, number=1))
+    log.append(workspace_of("two"), row(clock, number=2))
+    monkeypatch.setattr(database, "write", lambda work: 1 / 0)
+    offload.go()
+    monkeypatch.undo()
+    log.append(ONE, row(clock, number=3))
+    offload.go()
+    assert [json.loads(each.content)["number"] for each in rows(database) if each.workspace == "one"] == [0, 1, 3]
+    log.append(workspace_of("two"), row(clock, number=4))
+    offload.go()
+    (of_two,) = (json.loads(each.content) for each in rows(database) if each.workspace == "two")
+    assert (of_two["number"], of_two["lost_before"]) == (4, 1)
+    assert log.verify(ONE).intact
+
+
 def test_many_rows_come_back_in_portions(log, database, clock, monkeypatch):
     monkeypatch.setattr(audit_spooling, "_PORTION", 7)
     database.away = True

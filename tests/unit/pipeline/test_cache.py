@@ -28,6 +28,7 @@ from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
 from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
+from tests.fakes.calls import InTurn
 from tests.fakes.clock import FakeClock
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
@@ -101,21 +102,6 @@ def call(clock):
     return build
 
 
-class Inner:
-    """What stands further in: gives or raises one result after the other, the last one for ever."""
-
-    def __init__(self, *results):
-        self.results = list(results)
-        self.calls = []
-
-    def __call__(self, call):
-        self.calls.append(call)
-        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-
 def decisions(call):
     return [str(decision) for decision in call.record.decisions]
 
@@ -124,7 +110,7 @@ def decisions(call):
 
 
 def test_an_equal_read_is_answered_from_the_cache_and_says_so(policy, call):
-    inner, cache = Inner(ANSWER), policy(READ)
+    inner, cache = InTurn(ANSWER), policy(READ)
     first, second = call(), call()
 
     assert cache(first, inner) == ANSWER
@@ -150,28 +136,28 @@ def test_an_equal_read_is_answered_from_the_cache_and_says_so(policy, call):
     ids=str,
 )
 def test_whatever_changes_an_answer_is_part_of_the_key(policy, call, changed):
-    inner, cache = Inner(ANSWER), policy(READ)
+    inner, cache = InTurn(ANSWER), policy(READ)
     cache(call(), inner)
     cache(call(**changed), inner)
     assert len(inner.calls) == 2
 
 
 def test_another_catalog_or_another_version_of_the_source_is_another_answer(policy, call):
-    inner = Inner(ANSWER)
+    inner = InTurn(ANSWER)
     for cache in (policy(READ), policy(READ, "another catalog"), policy(Traits(version="8")), policy(READ)):
         cache(call(), inner)
     assert len(inner.calls) == 3
 
 
 def test_callers_with_one_scope_share_an_answer(policy, call):
-    inner, cache = Inner(ANSWER), policy(READ)
+    inner, cache = InTurn(ANSWER), policy(READ)
     cache(call(), inner)
     cache(call(caller=Caller(subject="user:2")), inner)
     assert len(inner.calls) == 1
 
 
 def test_an_answer_is_kept_as_long_as_declared(policy, call, clock):
-    inner, cache = Inner(ANSWER), policy(Traits(fresh_for=300))
+    inner, cache = InTurn(ANSWER), policy(Traits(fresh_for=300))
     cache(call(), inner)
     clock.advance(299)
     cache(call(), inner)
@@ -183,7 +169,7 @@ def test_an_answer_is_kept_as_long_as_declared(policy, call, clock):
 
 @pytest.mark.parametrize("traits", [Traits(), Traits(version="7", fresh_for=0), Traits(effects="once", fresh_for=300)], ids=str)
 def test_what_may_not_be_kept_is_asked_each_time(policy, call, traits):
-    inner, cache, last = Inner(ANSWER), policy(traits), call()
+    inner, cache, last = InTurn(ANSWER), policy(traits), call()
     cache(call(), inner)
     cache(last, inner)
     assert len(inner.calls) == 2
@@ -201,7 +187,7 @@ def test_what_may_not_be_kept_is_asked_each_time(policy, call, traits):
     ids=["partial", "NaN", "bytes", "too large"],
 )
 def test_an_answer_that_cannot_be_kept_is_given_and_asked_again(policy, call, answer):
-    inner, cache = Inner(answer), policy(READ)
+    inner, cache = InTurn(answer), policy(READ)
     assert cache(call(), inner) is answer
     cache(call(), inner)
     assert len(inner.calls) == 2
@@ -209,21 +195,21 @@ def test_an_answer_that_cannot_be_kept_is_given_and_asked_again(policy, call, an
 
 def test_a_stream_is_handed_on_and_never_kept(policy, call):
     cache = policy(READ)
-    first = cache(call(), Inner(Stream.primed(iter(["a", "b"]))))
-    second = cache(call(), Inner(Stream.primed(iter(["c"]))))
+    first = cache(call(), InTurn(Stream.primed(iter(["a", "b"]))))
+    second = cache(call(), InTurn(Stream.primed(iter(["c"]))))
     assert [item for item in first if isinstance(item, str)] == ["a", "b"]
     assert [item for item in second if isinstance(item, str)] == ["c"]
 
 
 def test_a_failure_is_not_kept(policy, call):
-    inner, cache = Inner(Unavailable("The source is down."), ANSWER), policy(READ)
+    inner, cache = InTurn(Unavailable("The source is down."), ANSWER), policy(READ)
     with pytest.raises(Unavailable):
         cache(call(), inner)
     assert cache(call(), inner) == ANSWER
 
 
 def test_a_kept_value_that_is_no_answer_any_more_is_a_miss(policy, call, monkeypatch):
-    inner, cache = Inner(ANSWER), policy(READ)
+    inner, cache = InTurn(ANSWER), policy(READ)
     cache(call(), inner)
     kept = cache._store.get(ONE, cache._name(call(), READ))
     cache._store.put(ONE, cache._name(call(), READ), kept._replace(value=b'{"of": "another version"}'))
@@ -238,7 +224,7 @@ class Slow:
     """Further in, a source that takes until the test lets it go on."""
 
     def __init__(self, *results):
-        self.inner = Inner(*results)
+        self.inner = InTurn(*results)
         self.begun, self.go_on = threading.Event(), threading.Event()
 
     def __call__(self, call):
@@ -330,14 +316,14 @@ def update(call, key="order-4711", **changes):
 
 
 def test_an_effect_without_a_key_runs_each_time(policy, call):
-    inner, cache = Inner(ANSWER), policy(ONCE)
+    inner, cache = InTurn(ANSWER), policy(ONCE)
     cache(call(UPDATE), inner)
     cache(call(UPDATE), inner)
     assert len(inner.calls) == 2
 
 
 def test_an_effect_under_a_key_runs_once_and_its_answer_is_replayed(policy, call):
-    inner, cache, again = Inner(replace(ANSWER, partial=True)), policy(ONCE), update(call)
+    inner, cache, again = InTurn(replace(ANSWER, partial=True)), policy(ONCE), update(call)
     first = cache(update(call), inner)
     assert cache(again, inner) == first
     assert len(inner.calls) == 1
@@ -346,7 +332,7 @@ def test_an_effect_under_a_key_runs_once_and_its_answer_is_replayed(policy, call
 
 
 def test_a_new_catalog_or_process_does_not_make_it_run_again(policy, call):
-    inner = Inner(ANSWER)
+    inner = InTurn(ANSWER)
     policy(ONCE)(update(call), inner)
     policy(ONCE, "another catalog")(update(call), inner)
     assert len(inner.calls) == 1
@@ -358,14 +344,14 @@ def test_a_new_catalog_or_process_does_not_make_it_run_again(policy, call):
     ids=["workspace", "caller", "key", "operation"],
 )
 def test_a_key_counts_for_one_caller_and_operation(policy, call, changed):
-    inner, cache = Inner(ANSWER), policy(ONCE)
+    inner, cache = InTurn(ANSWER), policy(ONCE)
     cache(update(call), inner)
     cache(update(call, **changed), inner)
     assert len(inner.calls) == 2
 
 
 def test_another_request_under_the_same_key_is_refused(policy, call):
-    inner, cache = Inner(ANSWER), policy(ONCE)
+    inner, cache = InTurn(ANSWER), policy(ONCE)
     cache(update(call), inner)
     with pytest.raises(InvalidInput, match="another request"):
         cache(update(call, arguments={"query": "someone else"}), inner)
@@ -373,7 +359,7 @@ def test_another_request_under_the_same_key_is_refused(policy, call):
 
 
 def test_a_key_of_any_text_works_and_a_huge_one_is_refused(policy, call):
-    inner, cache = Inner(ANSWER), policy(ONCE)
+    inner, cache = InTurn(ANSWER), policy(ONCE)
     for key in ("\ud800", "\0", "';--", "密钥"):
         cache(update(call, key=key), inner)
         cache(update(call, key=key), inner)
@@ -386,7 +372,7 @@ def test_a_key_of_any_text_works_and_a_huge_one_is_refused(policy, call):
     "failure", [FunctionError("No such order.", hint="Look."), BadResponse("Not JSON."), FunctionError("Busy.", retryable=True)]
 )
 def test_a_final_failure_is_replayed(policy, call, failure):
-    inner, cache = Inner(failure, ANSWER), policy(ONCE)
+    inner, cache = InTurn(failure, ANSWER), policy(ONCE)
     with pytest.raises(type(failure)) as first:
         cache(update(call), inner)
     with pytest.raises(type(failure)) as second:
@@ -406,7 +392,7 @@ def test_a_final_failure_is_replayed(policy, call, failure):
     ids=lambda failure: failure.kind,
 )
 def test_after_a_failure_that_did_nothing_the_same_key_may_run(policy, call, failure):
-    inner, cache = Inner(failure, ANSWER), policy(ONCE)
+    inner, cache = InTurn(failure, ANSWER), policy(ONCE)
     with pytest.raises(type(failure)):
         cache(update(call), inner)
     assert cache(update(call), inner) == ANSWER
@@ -416,7 +402,7 @@ def test_after_a_failure_that_did_nothing_the_same_key_may_run(policy, call, fai
     "failure", [TimeoutUnknown("No answer."), Unavailable("502 from a gateway."), SystemExit(), KeyError("bug")]
 )
 def test_an_effect_that_may_have_happened_is_not_run_again(policy, call, failure):
-    inner, cache = Inner(failure, ANSWER), policy(ONCE)
+    inner, cache = InTurn(failure, ANSWER), policy(ONCE)
     with pytest.raises(type(failure)):
         cache(update(call), inner)
     with pytest.raises(TimeoutUnknown, match="began") as caught:
@@ -427,7 +413,7 @@ def test_an_effect_that_may_have_happened_is_not_run_again(policy, call, failure
 
 @pytest.mark.parametrize("failure", [TimeoutUnknown("No answer."), Unavailable("502 from a gateway."), SystemExit()])
 def test_an_effect_that_may_be_repeated_runs_again(policy, call, failure):
-    inner, cache = Inner(failure, ANSWER), policy(Traits(effects="idempotent"))
+    inner, cache = InTurn(failure, ANSWER), policy(Traits(effects="idempotent"))
     with pytest.raises(type(failure)):
         cache(update(call), inner)
     assert cache(update(call), inner) == ANSWER
@@ -442,7 +428,7 @@ def test_duplicates_at_once_wait_for_the_first_and_are_given_its_answer(policy, 
 
 
 def test_nothing_runs_when_the_note_cannot_be_written(policy, call, database, tmp_path):
-    inner, cache = Inner(ANSWER), policy(ONCE)
+    inner, cache = InTurn(ANSWER), policy(ONCE)
     database._path = tmp_path  # a directory
     with pytest.raises(Unavailable) as caught:
         cache(update(call), inner)
@@ -462,18 +448,18 @@ def test_the_caller_learns_the_outcome_also_when_it_cannot_be_kept(policy, call,
     assert decisions(made) == ["cache: miss", "cache: not kept"]
     database._path = tmp_path / "data.db"
     with pytest.raises(TimeoutUnknown):
-        cache(update(call), Inner(ANSWER))
+        cache(update(call), InTurn(ANSWER))
 
 
 def test_an_answer_that_json_cannot_say_is_given_and_not_run_again(policy, call):
-    inner, cache = Inner(replace(ANSWER, variables={"score": float("inf")})), policy(ONCE)
+    inner, cache = InTurn(replace(ANSWER, variables={"score": float("inf")})), policy(ONCE)
     cache(update(call), inner)
     with pytest.raises(TimeoutUnknown):
         cache(update(call), inner)
 
 
 def test_a_stream_with_effects_does_not_run_twice(policy, call):
-    inner, cache = Inner(Stream.primed(iter(["a"]))), policy(ONCE)
+    inner, cache = InTurn(Stream.primed(iter(["a"]))), policy(ONCE)
     assert isinstance(cache(update(call), inner), Stream)
     with pytest.raises(TimeoutUnknown):
         cache(update(call), inner)

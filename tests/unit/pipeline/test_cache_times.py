@@ -26,7 +26,7 @@ from faas_toolkit.pipeline.cached_read import LONGEST_SECONDS, Lifetimes
 from faas_toolkit.pipeline.refresh import MOST_AT_ONCE, Refreshes
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.tiers import TieredCache
-from tests.fakes.calls import LOOKUP, make_call
+from tests.fakes.calls import LOOKUP, InTurn, make_call
 from tests.fakes.clock import FakeClock
 
 FIVE_MINUTES = Traits(fresh_for=300)
@@ -34,21 +34,6 @@ OLD = Answer(variables={"records": ["old"], "total": 1}, source="main")
 NEW = Answer(variables={"records": ["new"], "total": 1}, source="main")
 OPERATION = replace(LOOKUP, empty={"records": [], "total": 0})
 EMPTY = Answer(variables={"records": [], "total": 0}, source="main")
-
-
-class Inner:
-    """What stands further in: gives or raises one result after the other, the last one for ever."""
-
-    def __init__(self, *results):
-        self.results = list(results)
-        self.calls = []
-
-    def __call__(self, call):
-        self.calls.append(call)
-        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
 
 
 class World:
@@ -92,7 +77,7 @@ def last(call):
 
 
 def test_without_a_word_in_the_catalog_nothing_is_given_past_its_time():
-    world, inner = World(FIVE_MINUTES), Inner(OLD, NEW)
+    world, inner = World(FIVE_MINUTES), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(300)
     assert world.ask(inner)[1] == NEW
@@ -100,7 +85,7 @@ def test_without_a_word_in_the_catalog_nothing_is_given_past_its_time():
 
 
 def test_an_answer_past_its_time_is_given_at_once_and_asked_anew_once():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, NEW)
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(301)
     for _ in range(3):
@@ -116,7 +101,7 @@ def test_an_answer_past_its_time_is_given_at_once_and_asked_anew_once():
 
 
 def test_after_that_it_is_a_miss():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, NEW)
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(360)
     call, answer = world.ask(inner)
@@ -124,7 +109,7 @@ def test_after_that_it_is_a_miss():
 
 
 def test_a_refresh_asks_as_its_caller_with_time_of_its_own_and_without_the_host():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, NEW)
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, NEW)
     scope = Scope(grants=frozenset({"crm.read"}), sources={"crm": ("main",)}, owner="user:1")
     world.ask(inner, scope=scope)
     world.clock.advance(301)
@@ -151,7 +136,7 @@ def test_a_refresh_asks_as_its_caller_with_time_of_its_own_and_without_the_host(
     ids=lambda p: type(p).__name__,
 )
 def test_a_refresh_that_fails_keeps_the_old_answer_until_its_end(problem, caplog):
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, problem)
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, problem)
     world.ask(inner)
     world.clock.advance(301)
     world.ask(inner)
@@ -163,7 +148,7 @@ def test_a_refresh_that_fails_keeps_the_old_answer_until_its_end(problem, caplog
 
 
 def test_a_target_that_is_down_is_not_asked_by_every_call():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, Unavailable("Down."))
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, Unavailable("Down."))
     world.ask(inner)
     world.clock.advance(301)
     for _ in range(10):
@@ -177,7 +162,7 @@ def test_a_target_that_is_down_is_not_asked_by_every_call():
 
 
 def test_what_is_gone_by_now_replaces_the_old_answer():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD, NotFound("No such customer."))
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD, NotFound("No such customer."))
     world.ask(inner)
     world.clock.advance(301)
     world.ask(inner)
@@ -186,7 +171,7 @@ def test_what_is_gone_by_now_replaces_the_old_answer():
 
 
 def test_so_many_are_renewed_at_once_and_no_more():
-    world, inner = World(FIVE_MINUTES, stale=60), Inner(OLD)
+    world, inner = World(FIVE_MINUTES, stale=60), InTurn(OLD)
     for number in range(30):
         world.ask(inner, query=str(number))
     world.clock.advance(301)
@@ -199,7 +184,7 @@ def test_so_many_are_renewed_at_once_and_no_more():
 
 
 def test_what_needs_the_host_cannot_be_renewed_so_it_is_never_given_past_its_time():
-    world, inner = World(replace(FIVE_MINUTES, needs_host=True), stale=60), Inner(OLD, NEW)
+    world, inner = World(replace(FIVE_MINUTES, needs_host=True), stale=60), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(301)
     assert world.ask(inner)[1] == NEW
@@ -207,7 +192,7 @@ def test_what_needs_the_host_cannot_be_renewed_so_it_is_never_given_past_its_tim
 
 
 def test_an_answer_under_a_change_counter_is_never_stale():
-    world, inner = World(Traits(version="7"), stale=60), Inner(OLD, NEW)
+    world, inner = World(Traits(version="7"), stale=60), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(LONGEST_SECONDS - 1)
     call, answer = world.ask(inner)
@@ -220,7 +205,7 @@ def test_an_answer_under_a_change_counter_is_never_stale():
 
 
 def test_that_there_is_nothing_is_remembered_for_a_short_time():
-    world, inner = World(FIVE_MINUTES), Inner(NotFound("No such customer.", hint="Look again."), NEW)
+    world, inner = World(FIVE_MINUTES), InTurn(NotFound("No such customer.", hint="Look again."), NEW)
     _, first = world.ask(inner)
     call, second = world.ask(inner)
     assert second.as_dict() == first.as_dict()
@@ -231,7 +216,7 @@ def test_that_there_is_nothing_is_remembered_for_a_short_time():
 
 
 def test_an_answer_without_anything_is_kept_as_short():
-    world, inner = World(FIVE_MINUTES, negative=3), Inner(EMPTY, NEW)
+    world, inner = World(FIVE_MINUTES, negative=3), InTurn(EMPTY, NEW)
     world.ask(inner)
     world.clock.advance(2.9)
     assert world.ask(inner)[1] == EMPTY
@@ -241,7 +226,7 @@ def test_an_answer_without_anything_is_kept_as_short():
 
 @pytest.mark.parametrize("outcome", [NotFound("No."), EMPTY], ids=["not_found", "empty"])
 def test_it_is_not_remembered_longer_than_an_answer_would_be_nor_stale(outcome):
-    world, inner = World(Traits(fresh_for=2), stale=60), Inner(outcome, NEW)
+    world, inner = World(Traits(fresh_for=2), stale=60), InTurn(outcome, NEW)
     world.ask(inner)
     world.clock.advance(2)
     assert world.ask(inner)[1] == NEW
@@ -249,19 +234,19 @@ def test_it_is_not_remembered_longer_than_an_answer_would_be_nor_stale(outcome):
 
 @pytest.mark.parametrize("outcome", [NotFound("No."), EMPTY], ids=["not_found", "empty"])
 def test_it_is_not_remembered_where_the_catalog_says_so(outcome):
-    world, inner = World(FIVE_MINUTES, negative=0), Inner(outcome, NEW)
+    world, inner = World(FIVE_MINUTES, negative=0), InTurn(outcome, NEW)
     world.ask(inner)
     assert world.ask(inner)[1] == NEW
 
 
 def test_a_source_beside_us_is_asked_again_whether_there_is_something_by_now():
-    world, inner = World(Traits(version="7", local=True)), Inner(NotFound("No."), NEW)
+    world, inner = World(Traits(version="7", local=True)), InTurn(NotFound("No."), NEW)
     world.ask(inner)
     assert world.ask(inner)[1] == NEW
 
 
 def test_an_empty_answer_under_a_change_counter_is_kept_as_any_other():
-    world, inner = World(Traits(version="7")), Inner(EMPTY, NEW)
+    world, inner = World(Traits(version="7")), InTurn(EMPTY, NEW)
     world.ask(inner)
     world.clock.advance(3_600)
     assert world.ask(inner)[1] == EMPTY
@@ -271,13 +256,13 @@ def test_an_empty_answer_under_a_change_counter_is_kept_as_any_other():
     "kind", [Throttled, Unavailable, Forbidden, Blocked, FunctionError, TimeoutUnknown, BadResponse, TooLarge, Internal]
 )
 def test_no_other_failure_is_remembered(kind):
-    world, inner = World(FIVE_MINUTES), Inner(kind("No."), NEW)
+    world, inner = World(FIVE_MINUTES), InTurn(kind("No."), NEW)
     world.ask(inner)
     assert world.ask(inner)[1] == NEW
 
 
 def test_what_after_added_makes_an_answer_one():
-    world, inner = World(FIVE_MINUTES, negative=3), Inner(replace(EMPTY, added={"note": "known to sales"}), NEW)
+    world, inner = World(FIVE_MINUTES, negative=3), InTurn(replace(EMPTY, added={"note": "known to sales"}), NEW)
     world.ask(inner)
     world.clock.advance(100)
     assert world.ask(inner)[1].added == {"note": "known to sales"}
@@ -287,7 +272,7 @@ def test_what_after_added_makes_an_answer_one():
 
 
 def test_an_answer_of_a_source_beside_us_is_kept_for_five_minutes_where_nothing_is_declared():
-    world, inner = World(Traits(version="7", local=True)), Inner(OLD, NEW)
+    world, inner = World(Traits(version="7", local=True)), InTurn(OLD, NEW)
     world.ask(inner)
     world.clock.advance(299)
     assert world.ask(inner)[1] == OLD
@@ -296,7 +281,7 @@ def test_an_answer_of_a_source_beside_us_is_kept_for_five_minutes_where_nothing_
 
 
 def test_looks_are_counted_for_each_workspace():
-    world, inner = World(FIVE_MINUTES), Inner(OLD)
+    world, inner = World(FIVE_MINUTES), InTurn(OLD)
     call, _ = world.ask(inner)
     world.ask(inner)
     world.ask(inner, query="bo")
@@ -319,7 +304,7 @@ def test_looks_are_counted_for_each_workspace():
     ids=["before times", "cut", "no number", "another failure", "unknown kind", "list", "no text", "empty"],
 )
 def test_what_another_version_left_is_a_miss(value):
-    world, inner = World(FIVE_MINUTES), Inner(OLD, NEW)
+    world, inner = World(FIVE_MINUTES), InTurn(OLD, NEW)
     call, _ = world.ask(inner)
     ((_, name),) = world.policy._store.tiers[0]._entries
     kept = world.policy._store.get(call.workspace, name)
@@ -328,6 +313,6 @@ def test_what_another_version_left_is_a_miss(value):
 
 
 def test_half_characters_survive():
-    world, inner = World(FIVE_MINUTES), Inner(replace(OLD, variables={"records": ["\ud800 李雷"], "total": 1}))
+    world, inner = World(FIVE_MINUTES), InTurn(replace(OLD, variables={"records": ["\ud800 李雷"], "total": 1}))
     world.ask(inner)
     assert world.ask(inner)[1].variables["records"] == ["\ud800 李雷"]

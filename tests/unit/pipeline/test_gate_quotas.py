@@ -1,5 +1,7 @@
 """A caller's quotas of tokens and cost where a model is asked: reserved, settled, refused, and nobody else's business."""
 
+import itertools
+
 import pytest
 
 from faas_toolkit.core.call import Call
@@ -10,6 +12,7 @@ from faas_toolkit.pipeline.outbound import build_outbound
 from faas_toolkit.state.memory import MemoryCells
 from tests.fakes.attempts import Script, StreamingSource, a_call, an_attempt
 from tests.fakes.clock import FakeClock
+from tests.fakes.simulated_time import SimulatedTime
 
 TOKENS = LimitLine("tokens", 1_000, 60.0)
 CNY = LimitLine("cost", 2_000_000, 60.0, currency="CNY")
@@ -208,6 +211,36 @@ def test_what_asks_no_model_spends_nothing():
     house = House(own(LimitLine("tokens", 1, 60.0)), own(LimitLine("requests", 1, 60.0), by_model=True))
     assert [house.ask(model=None, cost={}) for _ in range(5)] == ["a"] * 5
     assert house.used("w1:quota:alice:tokens") == 0
+
+
+@pytest.mark.parametrize("real", [(100,), (20, 35, 100, 61)])
+def test_no_rolling_period_holds_more_than_a_quota_under_load_whatever_calls_give_back(real):
+    clock, used = SimulatedTime(), []
+    house = House(own(LimitLine("tokens", 1_000, 10.0)), limits=(LimitLine("requests", 300, 10.0),))
+    house.clock = clock
+    house.cells = MemoryCells(clock)
+    house.gate = Gate(cells=house.cells, clock=clock)
+    until = clock.monotonic() + 100
+
+    def keep_asking(number):
+        amounts = itertools.cycle(real[number % len(real) :] + real[: number % len(real)])
+        while clock.monotonic() < until:
+            came, amount = clock.monotonic(), next(amounts)
+
+            def send(deadline, amount=amount, came=came):
+                used.append((came, amount))
+                clock.sleep(0.05 * (number % 7))
+                return amount
+
+            try:
+                house.ask(send, usage=lambda spent: {"tokens": spent})
+            except QuotaSpent:
+                clock.sleep(0.11)
+
+    for greenlet in clock.run([lambda n=n: keep_asking(n) for n in range(12)]):
+        greenlet.get()
+    assert max(sum(amount for at, amount in used if came - 10 < at <= came) for came, _ in used) <= 1_000
+    assert sum(amount for _, amount in used) >= 0.9 * 1_000 * 10
 
 
 class TestMoreThanAWholeQuota:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from faas_toolkit.core.errors import InvalidInput, Unauthenticated, Unavailable
+from faas_toolkit.diagnosis import identity_findings
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.freshness import fresh_for
 from faas_toolkit.net.http import HttpClient
@@ -191,6 +192,15 @@ def test_another_status_is_told_and_a_redirect_is_not_followed(verifier, issuer,
     assert issuer.asked == 1
 
 
+def test_who_saves_again_after_a_repair_is_not_told_what_was_before(verifier, issuer):
+    issuer.failure = httpx.ConnectError("down")
+    with pytest.raises(InvalidInput):
+        verifier.check()
+    issuer.failure = None
+    verifier.check()
+    assert subject(verifier, issued("ES256")) == "alice"
+
+
 def test_checking_reads_the_keys_and_the_first_token_finds_them(verifier, issuer):
     verifier.check()
     assert subject(verifier, issued("ES256")) == "alice"
@@ -205,6 +215,35 @@ def test_the_address_passes_the_egress_guard(clock, host):
     verifier = open_verifier(f"https://{host}/jwks", client=lambda: client, clock=clock)
     with pytest.raises(InvalidInput, match="leads to"):
         verifier.check()
+
+
+def shown(verifier):
+    (finding,) = identity_findings(verifier)
+    assert "hidden-part" not in finding.text + finding.repair
+    return finding.status, finding.text
+
+
+def test_diagnose_tells_how_the_keys_are_doing_and_asks_nobody(verifier, issuer, clock):
+    assert shown(verifier) == ("ok", "None read from the address yet.")
+    assert issuer.asked == 0
+    issuer.failure = httpx.ConnectError("down")
+    subject(verifier, issued("ES256"))
+    assert shown(verifier)[0] == "failed"
+    issuer.failure = None
+    clock.advance(30)
+    verifier.verify(issued("ES256"))
+    clock.advance(120)
+    assert shown(verifier) == ("ok", "1 of ES256, read from the address 2 min ago.")
+    issuer.failure = httpx.ConnectError("down")
+    clock.advance(400)
+    subject(verifier, issued("ES256"))
+    status, text = shown(verifier)
+    assert status == "warning"
+    assert "cannot be reached" in text
+    clock.advance(90_000)
+    assert shown(verifier)[0] == "failed"
+    assert shown(None) == ("ok", "None, so nobody can prove who they are.")
+    assert shown(open_verifier("k" * 40, client=None, clock=clock)) == ("ok", "1 of HS256 in the setting.")
 
 
 def test_one_call_reads_while_others_go_on_with_the_last_good_keys(verifier, issuer, clock):

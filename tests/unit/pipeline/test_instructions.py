@@ -195,9 +195,9 @@ def test_many_places_are_counted_and_deep_answers_pass():
 def test_time_grows_with_the_text_and_not_faster(piece):
     def seconds(size):
         text = piece * (size // len(piece))
-        started = time.perf_counter()
+        started = time.thread_time()
         reviewed(Answer(variables={"a": text}, source="x"))
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     seconds(1_000)
     assert min(seconds(160_000) for _ in range(2)) < 8 * 4 * min(seconds(20_000) for _ in range(3)) + 0.02

@@ -17,13 +17,16 @@ from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.cache import Cache
+from faas_toolkit.pipeline.cached_read import Lifetimes
 from faas_toolkit.pipeline.front import compose
 from faas_toolkit.pipeline.intent import Intent
+from faas_toolkit.pipeline.refresh import Refreshes
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
+from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes import audit_killed
-from tests.fakes.audit import ONE, FlakyDatabase, rows
+from tests.fakes.audit import ONE, FlakyDatabase, personal_parts, rows
 from tests.fakes.calls import LOOKUP, End, make_call
 from tests.fakes.clock import FakeClock
 
@@ -51,10 +54,11 @@ def database(path):
 @pytest.fixture
 def front(database, clock):
     def build(end, effects="once", write="durable"):
-        metrics, store = Metrics(), MemoryCache(clock=clock)
+        metrics, store = Metrics(), TieredCache(near=MemoryCache(clock=clock), spawn=InlineOffload().spawn)
         log = AuditLog(database=database, clock=clock, offload=InlineOffload(), metrics=metrics, write=write)
         audit = Audit(
             log=log,
+            persons=personal_parts(database, clock),
             metrics=metrics,
             clock=clock,
             arguments="masked",
@@ -67,7 +71,13 @@ def front(database, clock):
             return Traits(effects=effects)
 
         cache = Cache(
-            store=store, memory=store, outcomes=Outcomes(database=database, clock=clock), traits=traits, catalog_hash=""
+            store=store,
+            memory=store,
+            outcomes=Outcomes(database=database, clock=clock),
+            traits=traits,
+            catalog_hash="",
+            lifetimes=Lifetimes(),
+            refreshes=Refreshes(spawn=InlineOffload().spawn, audit=audit, clock=clock),
         )
         return compose((audit, cache, Intent(write=audit.intend, traits=traits)), end)
 
@@ -80,7 +90,7 @@ def contents(database):
 
 @pytest.mark.parametrize("write", ["durable", "fast"])
 @pytest.mark.parametrize("effects", ["once", "idempotent"])
-def test_the_row_is_there_when_the_effect_begins(front, database, effects, write):
+def test_the_row_is_there_when_the_effect_begins(front, database, clock, effects, write):
     seen = []
 
     def effect(call):
@@ -88,7 +98,8 @@ def test_the_row_is_there_when_the_effect_begins(front, database, effects, write
         return Answer(variables={}, source="main")
 
     front(effect, effects, write)(make_call({"to": "wei@example.com"}, operation=UPDATE))
-    (intent,) = seen
+    call = make_call()
+    (intent,) = personal_parts(database, clock).open(call.workspace, seen)
     assert (intent["outcome"], intent["operation"], intent["request"]) == ("intent", "crm.update", "r1")
     assert "wei@" not in intent["arguments"]
     assert [(row["outcome"], row["request"]) for row in contents(database)] == [("intent", "r1"), ("ok", "r1")]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from faas_toolkit.core.outbound import BreakerRules, LimitLine, Target
 from faas_toolkit.pipeline.gate_steps import Enter, Settle
-from faas_toolkit.pipeline.limits import PARTS, micros
 from faas_toolkit.pipeline.quota_steps import Release, Share, Spend
+from faas_toolkit.pipeline.rolling import PARTS, micros
 from faas_toolkit.state.memory import MemoryCells
 from tests.fakes.clock import FakeClock
 

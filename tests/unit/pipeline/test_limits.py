@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faas_toolkit.core.outbound import LimitLine
-from faas_toolkit.pipeline.limits import Limits, Ring, Rolling, micros
+from faas_toolkit.pipeline.limits import Limits, Ring
+from faas_toolkit.pipeline.rolling import Rolling, micros
 
 SECOND = 1_000_000
 TEN = LimitLine("requests", 50, 10.0)

@@ -92,9 +92,9 @@ def test_ten_thousand_words_cost_no_more_than_ten():
     def seconds(refused):
         best = 1.0
         for _ in range(5):
-            started = time.perf_counter()
+            started = time.thread_time()
             assert not refused(text)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         return best
 
     few = Refusals((), [f"word{n}" for n in range(10)])
@@ -123,9 +123,9 @@ def test_a_hostile_list_makes_time_grow_with_the_text_and_not_faster(words, piec
     refused = Refusals((), (words.replace("ab\n", "", 1),))
 
     def seconds(size):
-        started = time.perf_counter()
+        started = time.thread_time()
         refused((piece * size)[:size])
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     seconds(1_000)
     assert seconds(80_000) < 8 * 4 * min(seconds(10_000) for _ in range(3)) + 0.02
@@ -198,9 +198,9 @@ def test_a_hostile_text_costs_a_pattern_no_more_than_its_length():
     refused = Refusals(("(a+)+$x", "(a|aa)*b"), ("aab", "aac"))
 
     def seconds(size):
-        started = time.perf_counter()
+        started = time.thread_time()
         assert not refused("a" * size)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     seconds(1_000)
     assert min(seconds(80_000) for _ in range(3)) < 8 * 4 * min(seconds(10_000) for _ in range(3)) + 0.02

@@ -158,6 +158,23 @@ def test_a_token_is_not_opened_where_its_value_could_be_stored_unrecognised(quer
     assert PHONE not in failure.as_text()
 
 
+def test_of_too_many_tokens_none_is_opened():
+    failure, reached, _ = ask({"query": " ".join(token(f"a{n}@example.com") for n in range(101))}, "fine")
+    assert isinstance(failure, InvalidInput)
+    assert "100 tokens" in failure.message
+    assert reached == []
+
+
+def test_a_beginning_that_other_words_share_is_left():
+    told, _, _ = ask({"query": token("info@example.com")}, "more info. For information: info")
+    assert told.variables["text"] == "more info. For information: info"
+
+
+def test_a_token_is_opened_in_a_long_text_too():
+    text = f"{'word ' * 2_000}{token(PHONE, 'phone')}{' word' * 2_000}"
+    assert ask({"query": text}, "fine")[1] == [{"query": text.replace(token(PHONE, "phone"), PHONE)}]
+
+
 def test_what_is_refused_is_refused_also_inside_a_token():
     failure, reached, _ = ask({"query": token(EMAIL)}, "fine", words=("zhang",))
     assert isinstance(failure, Blocked)

@@ -10,6 +10,7 @@ from faas_toolkit.state.cache.disk import DiskCache
 from faas_toolkit.state.cache.epoch import OWNER, EpochCache
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.port import Kept
+from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.clock import FakeClock
@@ -38,7 +39,7 @@ def store(request, tmp_path, clock):
 
 @pytest.fixture
 def cache(store, keys):
-    return EpochCache(store=store, keys=keys)
+    return EpochCache(store=TieredCache(near=store, spawn=lambda work: work()), keys=keys)
 
 
 def test_what_is_kept_is_found_until_the_age_ends(cache, keys):
@@ -66,7 +67,8 @@ def test_after_a_rotation_the_cache_starts_anew(cache):
 
 def test_without_a_database_nothing_is_found_and_nothing_is_kept(store, clock):
     cache = EpochCache(
-        store=store, keys=DataKeys(database=Database(path=Path(), offload=InlineOffload()), clock=clock, offload=None)
+        store=TieredCache(near=store, spawn=lambda work: work()),
+        keys=DataKeys(database=Database(path=Path(), offload=InlineOffload()), clock=clock, offload=None),
     )
     cache.put(ONE, "name", Kept(b"value", 60))
     assert cache.get(ONE, "name") is None

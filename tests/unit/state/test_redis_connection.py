@@ -160,10 +160,12 @@ def test_nothing_is_sent_twice(server):
     assert redis.ask("k", "INCR", "k") == 2
 
 
-def test_a_full_memory_is_said(server):
+def test_a_full_memory_is_said_also_when_it_is_checked(server):
+    connect(server.url).check()
     redis_cli(server.port, "CONFIG", "SET", "maxmemory", "1")
-    with pytest.raises(Unavailable, match="no memory left"):
-        connect(server.url).ask("k", "SET", "k", "1")
+    for refused in (lambda redis: redis.ask("k", "SET", "k", "1"), RedisConnection.check):
+        with pytest.raises(Unavailable, match="no memory left"):
+            refused(connect(server.url))
 
 
 def test_many_greenlets_share_a_bounded_number_of_connections(server):

@@ -10,7 +10,7 @@ from faas_toolkit.pipeline.quota_steps import Release, Share, Spend
 from faas_toolkit.pipeline.script_forms import script_forms
 from faas_toolkit.state.memory import MemoryCells
 from faas_toolkit.state.redis.address import RedisAddress
-from faas_toolkit.state.redis.cells import RedisCells
+from faas_toolkit.state.redis.cells import RedisCells, keys_of
 from faas_toolkit.state.redis.connection import TRY_EVERY, RedisConnection
 from faas_toolkit.state.redis.members import GONE_AFTER, TELL_EVERY, Members
 from faas_toolkit.state.redis.shared import SharedCells
@@ -152,7 +152,7 @@ def test_it_goes_back_to_redis_by_itself(server, clock):
     clock.advance(TRY_EVERY)
     assert [process.enter(f"c{number}", TEN) for number in range(11)].count("go") == 10
     assert process.counted == ["local_share"]
-    assert redis_cli(server.port, "EXISTS", "{w}:1:target") == "1"
+    assert redis_cli(server.port, "EXISTS", keys_of(KEY[0])[0]) == "1"
 
 
 def test_a_place_that_was_taken_here_is_given_back_here_after_redis_came_back(server, clock):

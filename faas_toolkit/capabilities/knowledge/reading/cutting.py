@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import ends
+from faas_toolkit.core.untrusted import cut_short
 
 MAX_WIDTH = 1_200
 """Of a passage; a character of a script without spaces counts double, as it says about twice as much."""
@@ -68,7 +69,7 @@ def _section(path: list[tuple[int, str]], lines: list[str], next_level: int) -> 
     if not body and path and next_level <= path[-1][0]:  # a heading with nothing below it is still something to find
         path, body = path[:-1], path[-1][1]
     if body:
-        yield " > ".join(name for _, name in path)[:MAX_HEADING_CHARS], body
+        yield cut_short(" > ".join(name for _, name in path), MAX_HEADING_CHARS), body
 
 
 def _packed(body: str) -> Iterator[str]:

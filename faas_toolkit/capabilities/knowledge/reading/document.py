@@ -12,7 +12,7 @@ from faas_toolkit.capabilities.knowledge.reading.cutting import Piece, cut, firs
 from faas_toolkit.capabilities.knowledge.reading.decoding import clean, decode
 from faas_toolkit.capabilities.knowledge.reading.html_text import text_of_html
 from faas_toolkit.core.errors import InvalidInput, TooLarge
-from faas_toolkit.core.untrusted import printable
+from faas_toolkit.core.untrusted import cut_short, printable
 from faas_toolkit.search.analysis import terms
 
 MAX_FILE_BYTES = 5_000_000
@@ -100,7 +100,7 @@ def _draft(kind: str, text: str, title: str, given: Given, said: Said) -> Docume
     if len(text) > MAX_CHARACTERS:
         raise TooLarge(f"{shown} has more than {MAX_CHARACTERS:,} characters.", hint="Split it.")
     name = given.name.rpartition("/")[2] or given.name
-    whole_title = (said.title or title or first_heading(text) or name or _first_words(text))[:_TITLE_CHARS]
+    whole_title = cut_short(said.title or title or first_heading(text) or name or _first_words(text), _TITLE_CHARS)
     pieces = list(islice(cut(text), _MOST_PASSAGES + 1))
     if not pieces:
         raise InvalidInput(f"{shown} holds no text.", hint="Send some words.")

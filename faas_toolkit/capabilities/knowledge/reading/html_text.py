@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import blocks_before, searched, substituted
+from faas_toolkit.core.untrusted import cut_short
 
 _SKIPPED = frozenset({"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "select", "button"})
 _BLOCKS = frozenset(
@@ -33,7 +34,7 @@ def text_of_html(html: str) -> tuple[str, str]:
     for block in blocks_before("<", _without_raw(body)):  # no tag holds another `<`, so none is cut
         parser.feed(_STRAY.sub("&lt;", block))
     parser.close()
-    return " ".join(title.split())[:300], parser.text()
+    return cut_short(" ".join(title.split()), 300), parser.text()
 
 
 def _without_comments(html: str) -> str:

@@ -49,8 +49,8 @@ class CrmErasure:
         return Person(
             given=given,
             records=tuple(f"person:{number}" for number in sorted(ids)),
-            emails=_values(found, "email"),
-            phones=_values(found, "phone"),
+            emails=_values(found, "email") or ((given,) if "@" in given else ()),
+            phones=_values(found, "phone") or ((given,) if _digits_of(given) else ()),
             names=_values(found, "name", "also_known_as"),
             shared=frozenset(_shared(found, others)),
         )
@@ -84,12 +84,17 @@ def _chosen(people: Sequence[_Row], given: str) -> list[_Row]:
         return [row for row in people if str(row["id"]) == named[1]]
     if "@" in given:
         return [row for row in people if (row["email"] or "").casefold() == given.casefold()]
-    digits = phone_digits(given) if not any(letter.isalpha() for letter in given) else ""
+    digits = _digits_of(given)
     found = [row for row in people if digits and row["phone"] and same_phone(digits, phone_digits(row["phone"]))]
     if len({(row["email"] or row["id"]) for row in found}) > 1:
         ids = ", ".join(f"person:{row['id']}" for row in found[:_MOST_NAMED])
         raise InvalidInput(f"This phone number belongs to {len(found)} people: {ids}.", hint="Give the id of the one you mean.")
     return found
+
+
+def _digits_of(given: str) -> str:
+    """Of a phone number; empty where the text is none."""
+    return "" if any(letter.isalpha() or letter in "@%" for letter in given) else phone_digits(given)
 
 
 def _values(rows: Sequence[_Row], *names: str) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, select  # noqa: TID253 - this module is loaded on first use
 
-from faas_toolkit.capabilities.knowledge.sources.embedded.index import passage_terms_of
+from faas_toolkit.capabilities.knowledge.sources.embedded.index import index_beside
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import ACCESS, AREAS, DOCUMENTS, PASSAGES, document_of
-from faas_toolkit.capabilities.knowledge.sources.embedded.writing import claim, erase
+from faas_toolkit.capabilities.knowledge.sources.embedded.writing import claim, erase, note_changes
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.erasure import Action, Person, Trace
 from faas_toolkit.core.filters import as_choices
@@ -118,7 +118,9 @@ def _carry_out(
             claim(connection, workspace.id, area.base)
         erase(connection, area.number, [each.document for each in mine if each.trace.action == "delete"])
         # The document stays restricted: what was open to one person alone is then open to nobody, not to everybody.
-        for document, name in _opened_to(connection, area=area.number, person=person):
+        opened = _opened_to(connection, area=area.number, person=person)
+        for document, name in opened:
             this = (ACCESS.c.document == document, ACCESS.c.kind == "subjects", ACCESS.c.name == name)
             connection.execute(delete(ACCESS).where(ACCESS.c.area == area.number, *this))
-        passage_terms_of(area.number).purge(connection)
+        note_changes(connection, area.number, sorted({document for document, _ in opened}))
+        index_beside(connection, area.number).purge(connection)

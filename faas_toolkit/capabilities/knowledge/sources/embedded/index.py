@@ -33,6 +33,9 @@ class Unindexed:
     def remove(self, connection: Connection, area: int, documents: Iterable[int]) -> None:
         """Removes nothing."""
 
+    def purge(self, connection: Connection) -> None:
+        """Has nothing to write anew."""
+
 
 def index_beside(connection: Connection, area: int) -> TextIndex | Unindexed:
     """The index that is written together with the rows of an area."""
