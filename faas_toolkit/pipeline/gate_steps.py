@@ -1,11 +1,9 @@
-"""What the gate decides about one target, as steps on its cell and those of the caller's quotas.
-
-Pure, so that every store can run them.
+"""What the gate decides about a target, as steps on its cell and those of a caller's quotas: pure, so every store can run them.
 
 The first cell is the target's: one per workspace and target holds its limits, its breaker, the time before which it asked to be
-left alone, and its traffic of the last minute. Kept in cells of their own, these would cost a round trip each, and a probe could
-be lost while it waits for a limit. The cells that follow are counters of the caller's own quotas (`pipeline/quota_steps.py`), one
-line each. All are decided together: the call is counted on every one of them, or on none.
+left alone, its traffic of the last minute, and who waits for a place in flight. Kept in cells of their own, these would cost a
+round trip each, and a probe could be lost. The cells that follow are counters of the caller's own quotas
+(`pipeline/quota_steps.py`), one line each. All are decided together: the call is counted on every one of them, or on none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from faas_toolkit.pipeline.limits import Limits, Place, Usage
 from faas_toolkit.pipeline.quota_steps import Share, book_shares, counters, refused_share
 from faas_toolkit.pipeline.rolling import Rolling, micros
 from faas_toolkit.pipeline.saturation import Saturation
+from faas_toolkit.pipeline.waiters import Waiters
 from faas_toolkit.state.base import Change
 
 Refund = Literal["nothing", "work", "everything"]
@@ -35,14 +34,13 @@ BUDGET_SHARE = 10
 """First attempts for each repetition: Google's "Site Reliability Engineering", chapter 21 "Handling Overload", bounds each
 client's retries at 10 % of its requests, which keeps the load on a failing target at 1.1 times the normal one."""
 BUDGET_FLOOR = 3
-"""Repetitions per window that are free, or a target that is asked now and then could never be asked twice (Finagle's
-RetryBudget has `minRetriesPerSec` for the same reason)."""
+"""Free repetitions per window, or a rarely asked target could never be asked twice (Finagle's `minRetriesPerSec`)."""
 
 
 class GateState:
     """Everything that is known about one target."""
 
-    __slots__ = ("breaker", "limits", "not_before", "repeats", "saturation", "target", "traffic", "until")
+    __slots__ = ("breaker", "limits", "not_before", "repeats", "saturation", "target", "traffic", "until", "waiters")
 
     def __init__(self, target: Target, now: int) -> None:
         self.target = target
@@ -50,6 +48,7 @@ class GateState:
         self.not_before = 0
         self.traffic = Rolling(micros(BUDGET_WINDOW), 6)
         self.repeats = Rolling(micros(BUDGET_WINDOW), 6)
+        self.waiters = Waiters()
         self.until = 0
         self._watch(target)
 
@@ -161,9 +160,12 @@ class Enter:
         shut = breaker.ask(now) if breaker is not None else 0
         if breaker is not None and shut:
             return Entry(breaker.why, shut)
-        place = state.limits.find(self.cost, now=now, earliest=max(now, state.not_before), latest=now + self.patience)
+        earliest, ahead = max(now, state.not_before), state.waiters.ahead(self.call, now)
+        place = state.limits.find(self.cost, now=now, earliest=earliest, latest=now + self.patience, ahead=ahead)
         wait = place.start - now
-        if self._turned_away(state, place, wait, now) and not waiting:
+        away = self._turned_away(state, place, wait, now) and not waiting
+        state.waiters.note(self.call, now, self.patience if place.outcome == "full" and not away else 0)
+        if away:
             return Entry("saturated", wait, place.line)
         if place.outcome != "reserved":
             return _refused(place, wait)

@@ -24,6 +24,10 @@ MOST_USED = 10**12
 """Of one call on one line: what a server says beyond that is nonsense, and sums must stay whole numbers in a double (< 2^53)."""
 
 
+_ASK_AGAIN = 1_000_000
+"""Microseconds after which to ask again where all places are free, but for others who came before."""
+
+
 def weight_on(line: LimitLine, cost: Mapping[str, int]) -> int:
     """What a call weighs on a line: what it says, else 0 on a line of cost and 1 on any other."""
     return cost.get(line.unit, 0 if line.of == "cost" else 1)
@@ -152,7 +156,7 @@ class Limits:
         self.memory = max((ring.memory for ring in rings), default=0)
         self.in_flight = min((line for line in lines if line.of == "concurrency"), key=lambda line: line.limit, default=None)
 
-    def find(self, cost: Mapping[str, int], *, now: int, earliest: int, latest: int) -> Place:
+    def find(self, cost: Mapping[str, int], *, now: int, earliest: int, latest: int, ahead: int = 0) -> Place:
         """The first moment that suits all lines; takes nothing, so that several cells can be asked before one is changed.
 
         In this order: `full` where as many are in flight as a line of concurrency allows; `never` where a weight is above its
@@ -163,10 +167,11 @@ class Limits:
             now: microseconds, like all times here.
             earliest: not before this.
             latest: rather not at all than after this.
+            ahead: calls that wait for a place in flight and came before.
         """
         self._forget_expired(now)
-        if self.in_flight is not None and len(self.pending) >= self.in_flight.limit:
-            return Place("full", int(self._first_expiry), self.in_flight)
+        if self.in_flight is not None and len(self.pending) + ahead >= self.in_flight.limit:
+            return Place("full", int(self._first_expiry) if self.pending else now + _ASK_AGAIN, self.in_flight)
         start, deciding = earliest, None
         for ring in self.rings:
             due = ring.earliest(cost.get(ring.unit, ring.unsaid), now)

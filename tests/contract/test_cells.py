@@ -113,6 +113,27 @@ def test_a_call_that_died_holds_its_place_until_its_lease_ends(cells, key, clock
     assert cells.apply((key,), enter(limited, "b")).outcome == "go"
 
 
+def test_a_place_in_flight_goes_to_who_has_waited_longest(cells, key, clock):
+    limited = target(LimitLine("concurrency", 1))
+    cells.apply((key,), enter(limited, "a"))
+    waiting = {"patience": 10 * SECOND}
+    assert [cells.apply((key,), enter(limited, call, **waiting)).outcome for call in "bc"] == ["full", "full"]
+    cells.apply((key,), Settle("a", True))
+    clock.advance(0.1)
+    assert [cells.apply((key,), enter(limited, call, **waiting)).outcome for call in "dcb"] == ["full", "full", "go"]
+    cells.apply((key,), Settle("b", True))
+    assert [cells.apply((key,), enter(limited, call, **waiting)).outcome for call in "dc"] == ["full", "go"]
+
+
+def test_nobody_waits_for_a_waiter_that_has_gone(cells, key, clock):
+    limited = target(LimitLine("concurrency", 1))
+    cells.apply((key,), enter(limited, "a"))
+    cells.apply((key,), enter(limited, "b", patience=10 * SECOND))
+    cells.apply((key,), Settle("a", True))
+    clock.advance(1)
+    assert cells.apply((key,), enter(limited, "c", patience=10 * SECOND)).outcome == "go"
+
+
 def test_one_probe_is_let_through_after_a_breaker_has_opened(cells, key, clock):
     broken = target(breaker=BreakerRules(minimum=2, open_for=5.0))
     for call in "ab":

@@ -56,6 +56,45 @@ local function close(target, quotas, call, end_)
   end
 end
 
+-- pipeline/waiters.py in Lua: the calls that wait for a place in flight, and until when each is believed to, in the order in which
+-- they came.
+local SEEN_WITHIN = 500000
+
+local function waiters_ahead(target, call)
+  local text = field_of(target.cell, 'waiters')
+  local kept, ahead = {}, nil
+  for _, waiter in ipairs(text and cmsgpack.unpack(text) or {}) do
+    if waiter[1] == call then
+      ahead = #kept
+    end
+    if waiter[2] > now or waiter[1] == call then
+      table.insert(kept, waiter)
+    end
+  end
+  target.waiters = kept
+  return ahead or #kept
+end
+
+local function note_waiter(target, call, patience)
+  local kept, found = {}, false
+  for _, waiter in ipairs(target.waiters) do
+    if waiter[1] ~= call then
+      table.insert(kept, waiter)
+    elseif patience > 0 then
+      found = true
+      table.insert(kept, { call, now + math.min(SEEN_WITHIN, patience) })
+    end
+  end
+  if patience > 0 and not found then
+    table.insert(kept, { call, now + math.min(SEEN_WITHIN, patience) })
+  end
+  if #kept > 0 then
+    put(target.cell, 'waiters', cmsgpack.pack(kept))
+  elseif field_of(target.cell, 'waiters') then
+    drop(target.cell, 'waiters')
+  end
+end
+
 local function turned_away(target, outcome, wait, waited)
   local saturation, limits = target.saturation, target.limits
   if not saturation or outcome == 'never' or target.not_before > now then
@@ -77,9 +116,12 @@ local function enter_anew(target, quotas, asked, first, waiting)
   if shut > 0 then
     return { breaker.why, shut, 0, 0, 0 }
   end
-  local outcome, start, line = find(limits, asked.weights, math.max(now, target.not_before), now + asked.patience)
+  local earliest_start, ahead = math.max(now, target.not_before), waiters_ahead(target, asked.call)
+  local outcome, start, line = find(limits, asked.weights, earliest_start, now + asked.patience, ahead)
   local wait = start - now
-  if turned_away(target, outcome, wait, asked.waited) and not waiting then
+  local away = turned_away(target, outcome, wait, asked.waited) and not waiting
+  note_waiter(target, asked.call, outcome == 'full' and not away and asked.patience or 0)
+  if away then
     return { 'saturated', wait, line, 0, 0 }
   end
   if outcome ~= 'reserved' then
@@ -119,7 +161,7 @@ local function enter()
     shares = cjson.decode(ARGV[12]),
   }
   local lines = cjson.decode(ARGV[2])
-  local fields = { 'lines', 'rules', 'memory', 'booked', 'not_before', 'breaker', 'saturation', 'traffic', 'h:' .. asked.call }
+  local fields = { 'lines', 'rules', 'memory', 'booked', 'not_before', 'breaker', 'saturation', 'traffic', 'waiters', 'h:' .. asked.call }
   for _, line in ipairs(lines) do
     table.insert(fields, ring_name(line))
   end

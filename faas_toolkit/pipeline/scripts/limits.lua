@@ -1,7 +1,7 @@
 -- pipeline/limits.py in Lua. A rolling count is one text: newest part, sum, limit, time of the last 429, then the parts in the order
 -- of time, 14 bytes each; only the parts that have just expired, or that stand in the way, are read.
 
-local PARTS, HEAD, STEP = 64, 28, 14
+local PARTS, HEAD, STEP, ASK_AGAIN = 64, 28, 14, 1000000
 
 local function roll_in(cell, field, period, parts)
   local roll = cell.rolls[field]
@@ -175,13 +175,13 @@ local function forget_dead(cell)
 end
 
 -- Outcome, start, and the index of the line that decided, 0 where none did.
-local function find(limits, weights, first, latest)
+local function find(limits, weights, first, latest, ahead)
   local cell = limits.cell
   forget_dead(cell)
   if limits.cap then
     limits.in_flight = redis.call('ZCARD', cell.leases)
-    if limits.in_flight >= limits.lines[limits.cap][3] then
-      return 'full', tonumber(redis.call('ZRANGE', cell.leases, 0, 0, 'WITHSCORES')[2] or now), limits.cap
+    if limits.in_flight + (ahead or 0) >= limits.lines[limits.cap][3] then
+      return 'full', tonumber(redis.call('ZRANGE', cell.leases, 0, 0, 'WITHSCORES')[2] or now + ASK_AGAIN), limits.cap
     end
   end
   local start, deciding = first, 0

@@ -12,6 +12,7 @@ from faas_toolkit.core.outbound import BreakerRules, LimitLine, Target
 from faas_toolkit.pipeline.gate_steps import Enter, Settle
 from faas_toolkit.pipeline.quota_steps import Release, Share, Spend
 from faas_toolkit.pipeline.rolling import PARTS, micros
+from faas_toolkit.pipeline.waiters import SEEN_WITHIN
 from faas_toolkit.state.memory import MemoryCells
 from tests.fakes.clock import FakeClock
 
@@ -90,6 +91,8 @@ class Fleet:
         self.lines = [[Counter(line) for line in lines] for lines in targets]
         self.quotas = [Counter(line) for line in quotas]
         self.debt = debt
+        self.waiting: list[dict[str, int]] = [{} for _ in targets]
+        """Who was told that all places are taken, and until when each counts as waiting for one."""
         self.open: list[Asked] = []
         self.made = 0
 
@@ -144,7 +147,10 @@ class Fleet:
                 assert entry.wait > 0
             if entry.outcome == "full":
                 caps = [each for each in self.lines[which] if each.line.of == "concurrency"]
-                assert any(each.has_no_room(1, self.now) for each in caps)
+                ahead = sum(until > self.now for until in self.waiting[which].values())
+                assert any(each.in_flight(self.now) + ahead >= each.line.limit for each in caps)
+                if patience:
+                    self.waiting[which][step.call] = self.now + min(SEEN_WITHIN, patience)
             return
         self.count(step, mine, which, self.now + entry.wait)
         asked = Asked(step.call, step, keys, [*self.lines[which], *mine], self.now + entry.wait, entry.outcome == "go")
@@ -170,6 +176,8 @@ class Fleet:
         target = int(one.step.target.id)
         expired = one.start + LEASE <= self.now
         entry = self.cells.apply(one.keys, one.step)
+        if entry.outcome == "full":
+            self.waiting[target][one.name] = self.now + min(SEEN_WITHIN, one.step.patience)
         if entry.outcome == "go" and not expired:
             held = self.cells._cells[one.keys[0]][0].limits.pending[one.name]
             counted_anew = held.start != one.start  # its place was lost
