@@ -70,7 +70,7 @@ def process(tmp_path):
         working_directory=tmp_path,
     )
     yield process
-    process.database.close()
+    process.embedded.database.close()
 
 
 def run(service, mode, operation, arguments, text=None, key=b"k"):
@@ -189,4 +189,4 @@ def test_none_comes_out_of_the_embedded_stores_and_a_function(tmp_path, caplog):
             rows = connection.execute("SELECT * FROM audit_rows").fetchall()
         assert len(rows) > 100
         assert standing({form for value in values for form in (value, json.dumps(value)[1:-1])}, repr(rows)) == []
-        process.database.close()
+        process.embedded.database.close()

@@ -48,12 +48,13 @@ class House:
         *_, end = stream
         return end.answer
 
-    def used(self, unit: str, *, user="dify:u1") -> list[int]:
+    def used(self, unit: str) -> list[int]:
+        """On each counter of the unit, in the order they were made; their names tell nobody's name."""
         cells = self.models.cells._cells
         return [
             sum(ring.used for ring in state.rings)
             for key, (state, _) in cells.items()
-            if key.startswith(f"w1:quota:{unit}:") and user in key
+            if key.startswith(f"w1:quota:{unit}:")
         ]
 
     @property
