@@ -49,3 +49,7 @@ class Traits:
     def cacheable(self) -> bool:
         """Whether a read's answer may be kept at all."""
         return self.effects == "none" and self.fresh_for != 0 and (self.fresh_for is not None or self.version is not None)
+
+
+NEVER_KEPT = Traits(fresh_for=0)
+"""Of a read that is asked anew each time."""

@@ -9,14 +9,13 @@ from faas_toolkit.capabilities.audit.period import as_time, moment
 from faas_toolkit.core.audit_trail import INTENT, AuditQuestion, AuditTrail, Place, Verified
 from faas_toolkit.core.call import Answer, Call, Exported
 from faas_toolkit.core.errors import InvalidInput, every_kind
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.untrusted import did_you_mean, printable
 
 EXPORT_ROWS = 5_000
 """Of one file; the next one begins at `next_cursor`. All rows at once: `workbench audit export`."""
 
 OUTCOMES = ("ok", INTENT, *every_kind())
-_NEVER_KEPT = Traits(fresh_for=0)
 _TAKES_FILES = ("workflow", "agent_chat")
 """Where Dify hands a file on; an Agent node fails on one (dify-behaviour §3.3)."""
 
@@ -62,7 +61,7 @@ class AuditSearch:
 
     def traits(self, call: Call) -> Traits:
         """Each call adds a row, so no answer stays true."""
-        return _NEVER_KEPT
+        return NEVER_KEPT
 
     def _question(self, call: Call, limit: int) -> AuditQuestion:
         given = {name: str(value or "") for name, value in call.arguments.items()}

@@ -13,13 +13,12 @@ from faas_toolkit.core.deadline import Deadline, Deadlines
 from faas_toolkit.core.errors import BadResponse, Blocked, InvalidInput, NotFound
 from faas_toolkit.core.fan_out import ask_each
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 from faas_toolkit.core.untrusted import nearest, printable
 from faas_toolkit.platforms.port import Invocation, InvocationResult, Platform
 
 FAMILY = "functions"
-NEVER_KEPT = Traits(fresh_for=0)
 
 HOW_TO_ADD = """An administrator adds one in the provider's setting `catalog`, for example:
 functions:

@@ -12,12 +12,11 @@ from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.fan_out import ask_each
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import nearest, printable
 
 FAMILY = "models"
-NEVER_KEPT = Traits(fresh_for=0)
 """A model is asked for something new each time."""
 
 HOW_TO_ADD = """An administrator adds one in the provider's setting `catalog`, for example:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from faas_toolkit.capabilities.models.capability import NEVER_KEPT
 from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.generation import Generation
 from faas_toolkit.capabilities.models.order import ask_in_order, patience_of
 from faas_toolkit.capabilities.models.port import Deployment
 from faas_toolkit.capabilities.models.sources.dify import DifyModel
 from faas_toolkit.core.call import Call
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.outbound import LimitLine, Target
 from faas_toolkit.core.stream import Stream
 

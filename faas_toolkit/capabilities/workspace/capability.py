@@ -6,10 +6,9 @@ from dataclasses import asdict
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.inventory import Entry, Finding, Inventory
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.untrusted import nearest, printable
 
-NEVER_KEPT = Traits(fresh_for=0)
 _REMEMBERED_SCOPES = 64
 _ALWAYS_TOLD = ("family", "name", "kind", "use", "description", "effects")
 

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
-from faas_toolkit.capabilities.workspace.capability import NEVER_KEPT
 from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.canonical import digest
 from faas_toolkit.core.erasure import Holding, Person, Register, Trace
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.operation import Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Traits
 
 _CONFIRM_CHARS = 16
 _BOUND_TO = ("crm", "knowledge")

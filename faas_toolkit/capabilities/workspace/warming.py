@@ -7,11 +7,10 @@ from faas_toolkit.core.call import Answer, ApiClient, Call, Origin, Record
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, InvalidInput
 from faas_toolkit.core.fan_out import ask_each
-from faas_toolkit.core.operation import Operation, Traits
+from faas_toolkit.core.operation import NEVER_KEPT, Operation, Traits
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import did_you_mean, printable
 
-NEVER_KEPT = Traits(fresh_for=0)
 MOST_CALLS = 200
 _NAMED_PROBLEMS = 5
 _LEAST_SECONDS = 2.0
