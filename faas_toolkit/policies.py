@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.chain import InvokeFunction, Policy
+from faas_toolkit.core.offload import Spawn
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
 from faas_toolkit.stores import Stores
@@ -46,7 +47,7 @@ class Policies:
         invoke: InvokeFunction,
         client: "Callable[[], HttpClient]",
         traits: Callable[[Call], Traits],
-        spawn: Callable[[Callable[[], None]], None],
+        spawn: Spawn,
     ) -> None:
         self._process = process
         self._settings = settings

@@ -16,6 +16,7 @@ from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
 if TYPE_CHECKING:
+    from faas_toolkit.net.egress import EgressGuard
     from faas_toolkit.net.http import HardLimit, HttpClient
     from faas_toolkit.observe.audit_spool import Spool
     from faas_toolkit.observe.metrics import Metrics
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.data_keys import DataKeys
     from faas_toolkit.state.redis.connection import RedisConnection
     from faas_toolkit.state.redis.shared import RedisGone
+    from faas_toolkit.state.server_address import ServerAddress
     from faas_toolkit.state.sql import Database
     from faas_toolkit.state.sqlite_database import SqliteDatabase
 
@@ -134,23 +136,17 @@ class Stores:
 
     @cached_property
     def database(self) -> "Database":
-        """Records, audit rows and outcomes: on the server that was chosen, else in the file.
-
-        Raises:
-            Unavailable: the setting `database_url` says what is not taken.
-        """
-        if not self.chosen.database_url:
+        """Documents, audit rows, outcomes: on the server that was chosen, else in the file; raises `Unavailable` as `_server`."""
+        address = self._server
+        if address is None:
             return self.file
-        from faas_toolkit.net.egress import EgressGuard
-        from faas_toolkit.state.server_address import parse_address
         from faas_toolkit.state.server_database import ServerDatabase, driver_of
 
-        address = parse_address(self.chosen.database_url)
         self._offload.run("parse", partial(driver_of, address.dialect))  # loads for a tenth of a second; other calls go on
         meanwhile: Database | None = self.__dict__.get("database")
         return meanwhile or ServerDatabase(
             address=address,
-            guard=EgressGuard(allow=self.chosen.allow, environment=self._environment),
+            guard=self._guard,
             environment=self._environment,
             clock=self._clock,
             hard_limit=self._hard_limit,
@@ -168,35 +164,46 @@ class Stores:
     @cached_property
     def replica(self) -> "SqliteDatabase | None":
         """This node's copy of what is searched of the server's rows; None where the rows are in a file anyway."""
-        if not self.chosen.database_url:
+        if self._server is None:
             return None
-        from faas_toolkit.state.server_address import parse_address
         from faas_toolkit.state.sqlite_database import SqliteDatabase
 
-        name = parse_address(self.chosen.database_url).fingerprint
-        return SqliteDatabase(path=self._directory / "replicas" / f"{name}.sqlite", offload=self._offload)
+        return SqliteDatabase(path=self._directory / "replicas" / f"{self._server.fingerprint}.sqlite", offload=self._offload)
 
     @cached_property
     def audit_spool(self) -> "Spool | None":
         """Where audit rows wait on this node while the server is away; None where the rows are in a file anyway."""
-        if not self.chosen.database_url:
+        if self._server is None:
             return None
         from faas_toolkit.observe.audit_spool import Spool
-        from faas_toolkit.state.server_address import parse_address
 
-        return Spool(self._directory / "audit_spool" / parse_address(self.chosen.database_url).fingerprint)
+        return Spool(self._directory / "audit_spool" / self._server.fingerprint)
 
     @cached_property
     def redis(self) -> "RedisConnection | None":
         """The Redis that is named, if one is; raises `InvalidInput` where its address is none."""
         if not self.chosen.redis_url:
             return None
-        from faas_toolkit.net.egress import EgressGuard
         from faas_toolkit.state.redis.address import RedisAddress
         from faas_toolkit.state.redis.connection import RedisConnection
 
-        guard = EgressGuard(allow=self.chosen.allow, environment=self._environment)
-        return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=guard, clock=self._clock)
+        return RedisConnection(address=RedisAddress.parse(self.chosen.redis_url), guard=self._guard, clock=self._clock)
+
+    @cached_property
+    def _server(self) -> "ServerAddress | None":
+        """The database that is named, if one is; raises `Unavailable` where the setting says what is not taken."""
+        if not self.chosen.database_url:
+            return None
+        from faas_toolkit.state.server_address import parse_address
+
+        return parse_address(self.chosen.database_url)
+
+    @cached_property
+    def _guard(self) -> "EgressGuard":
+        """Which hosts the servers may be on."""
+        from faas_toolkit.net.egress import EgressGuard
+
+        return EgressGuard(allow=self.chosen.allow, environment=self._environment)
 
     @cached_property
     def data_keys(self) -> "DataKeys":
@@ -286,10 +293,7 @@ class Stores:
 
     def close(self) -> None:
         """Disconnects from the servers."""
-        connection = self.__dict__.get("redis")
-        if connection is not None:
-            connection.close()
-        for name in ("database", "replica"):
-            opened = self.__dict__.get(name)
-            if self.chosen.database_url and opened is not None:
+        ours = ("redis", "database", "replica") if self.chosen.database_url else ("redis",)
+        for opened in (self.__dict__.get(name) for name in ours):
+            if opened is not None:
                 opened.close()
