@@ -7,7 +7,6 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from pydantic import ValidationError
 
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.untrusted import printable
 from faas_toolkit.net.config import Tls
 
 Arrangement = Literal["single", "sentinel", "cluster"]
@@ -132,14 +131,13 @@ def _path(path: str, arrangement: Arrangement) -> tuple[str, int]:
 
 
 def _options(query: str, arrangement: Arrangement) -> dict[str, str]:
+    """The options by name; unknown ones are not repeated in the text, since a `?` in a password makes one of its rest."""
     offered = _OPTIONS[arrangement]
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in offered or name in options:
-            problem = "twice" if name in options else "which is not offered"
-            raise _wrong(
-                f"holds the option {printable(name)!r} {problem}", hint=f"The options are: {', '.join(sorted(offered))}."
-            )
+            problem = f"holds the option {name} twice" if name in options else "holds an option that is not offered"
+            raise _wrong(problem, hint=f"The options are: {', '.join(sorted(offered))}. In a password write ? as %3F.")
         options[name] = value
     return options
 
