@@ -19,6 +19,7 @@ from faas_toolkit.state.migrations import history
 from faas_toolkit.state.sql import metadata
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.databases import differences
+from tests.fakes.processes import READY, at_once
 
 PACKAGE = Path(faas_toolkit.__file__).parent
 
@@ -74,27 +75,11 @@ def test_processes_that_start_at_once_migrate_one_after_the_other(tmp_path):
         "from sqlalchemy import text\n"
         "from faas_toolkit.core.offload import InlineOffload\n"
         "from faas_toolkit.state.sqlite_database import SqliteDatabase as Database\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
+        f"{READY}"
         "d = Database(path=Path(sys.argv[1]), offload=InlineOffload())\n"
         "print(d.read(lambda c: c.execute(text('SELECT count(*), max(version_num) FROM alembic_version')).one()))"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "data.db")],
-            cwd=PACKAGE.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = [process.communicate(timeout=60) for process in processes]
+    results = at_once(program, str(tmp_path / "data.db"))
 
     assert [(out, err) for out, err in results] == [(f"(1, '{history.head()}')\n", "")] * 3
 

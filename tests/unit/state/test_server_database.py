@@ -1,11 +1,7 @@
 """The store on real servers that refuse, hang, die and come back: each failure is told in words; nobody waits for a dead one."""
 
 import contextlib
-import os
-import subprocess
-import sys
 import traceback
-from pathlib import Path
 
 import gevent
 import psycopg
@@ -30,8 +26,8 @@ from tests.fakes.certificates import Authority
 from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import MariadbServer, PostgresServer, running
 from tests.fakes.databases import LOOPBACK, Nodes, differences, server_database
+from tests.fakes.processes import READY, at_once
 
-ROOT = Path(__file__).parents[3]
 HOST = "db.test"
 SLEEP = {"postgresql": "SELECT pg_sleep({})", "mysql": "SELECT SLEEP({})"}
 
@@ -537,28 +533,12 @@ def test_a_step_that_was_cut_off_is_done_when_it_runs_again(nodes, kind, monkeyp
 
 def test_processes_that_start_at_once_make_the_tables_once(nodes):
     program = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "import sys\n"
         "from tests.fakes.databases import server_database\n"
         "from sqlalchemy import text\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
+        f"{READY}"
         "d = server_database(sys.argv[1])\n"
         "print(d.read(lambda c: c.execute(text('SELECT count(*), max(version_num) FROM faas_toolkit_version')).one()))"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, nodes.url, str(ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = [process.communicate(timeout=100) for process in processes]
+    results = at_once(program, nodes.url)
     assert results == [(f"(1, '{history.head()}')\n", "")] * 3

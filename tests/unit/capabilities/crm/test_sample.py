@@ -14,6 +14,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.names import LOCALES
 from faas_toolkit.capabilities.crm.sources.embedded.sample import sample_drafts
 from faas_toolkit.capabilities.crm.sources.embedded.writing import Draft
 from tests.fakes.crm import Store, ids
+from tests.fakes.processes import READY, at_once
 
 TODAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[4]
@@ -150,26 +151,10 @@ def test_processes_that_start_at_once_make_it_once(tmp_path):
     program = (
         "import sys; from pathlib import Path; from tests.fakes.crm import Store\n"
         "store = Store(Path(sys.argv[1])); store.database.read(lambda connection: None)\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
+        f"{READY}"
         "found = store.find('Maria Silva'); print(found.total, found.version)"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "crm.sqlite")],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = [process.communicate(timeout=60) for process in processes]
+    results = at_once(program, str(tmp_path / "crm.sqlite"))
     assert len(set(results)) == 1, results
     assert results[0][0].split()[1] == "1.1"
     assert results[0][1] == ""
