@@ -15,16 +15,10 @@ from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.service import Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
-from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost, FakeModels
 
 GOOD = '{"version": 1, "audit": {"write": "fast"}}'
 OTHER = '{"version": 1, "audit": {"write": "fast"}, "limits": [{"of": "requests", "limit": 900, "per": "60s", "by": ["user"]}]}'
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

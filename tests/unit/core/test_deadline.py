@@ -8,12 +8,6 @@ from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.deadline import FIRST_CONTENT_SECONDS, IDLE_SECONDS, TOTAL_SECONDS, Deadline, Deadlines, StreamPace
 from faas_toolkit.core.errors import TimeoutUnknown, Unavailable
 from faas_toolkit.core.offload import POOL_SIZES, InlineOffload
-from tests.fakes.clock import FakeClock
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 def test_what_remains_shrinks_and_is_never_negative(clock):

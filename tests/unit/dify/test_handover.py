@@ -12,7 +12,6 @@ from faas_toolkit.dify import handover
 from faas_toolkit.dify.handover import RETRY_SECONDS, STORAGE_KEY, Handover
 from faas_toolkit.state.cipher import Keyring
 from faas_toolkit.wiring import RuntimeSettings
-from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -38,11 +37,6 @@ class CountingStorage(FakeStorage):
 @pytest.fixture
 def storage():
     return CountingStorage()
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 def workspace(name="a", key=KEY):

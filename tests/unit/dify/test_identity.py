@@ -24,11 +24,6 @@ class WrittenOverWhileWaiting(FakeClock):
         self._storage.values[STORAGE_KEY] = self._identity
 
 
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
 def test_two_workspaces_get_two_identities_and_keys(clock):
     directory = WorkspaceDirectory(clock)
     first, second = directory.find("app-1", FakeStorage()), directory.find("app-2", FakeStorage())

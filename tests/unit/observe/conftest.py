@@ -6,12 +6,6 @@ from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.metrics import Metrics
 from tests.fakes.audit import FlakyDatabase
-from tests.fakes.clock import FakeClock
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.pipeline.audit import Audit
 from faas_toolkit.pipeline.audit_row import MAX_ARGUMENT_CHARS
-from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import personal_parts
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost
@@ -34,20 +33,8 @@ WORKSPACE = Workspace("one", bytes(32))
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def metrics():
     return Metrics()
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(path=tmp_path / "data.db", offload=InlineOffload())
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ from faas_toolkit.pipeline.refresh import Refreshes
 from faas_toolkit.state.cache.memory import MemoryCache
 from faas_toolkit.state.cache.outcomes import Outcomes
 from faas_toolkit.state.cache.tiers import TieredCache
-from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.calls import InTurn
-from tests.fakes.clock import FakeClock
 
 LOOKUP = Operation(name="crm.lookup", tool="crm_lookup", grant="crm.read", shape=Shape())
 UPDATE = Operation(name="crm.update", tool="crm_update", grant="crm.write", shape=Shape())
@@ -40,18 +38,6 @@ ONCE = Traits(effects="once")
 ANSWER = Answer(
     variables={"records": [{"id": "p1", "name": "李雷\ud800"}], "total": 1}, source="main", notices=("The list was cut.",)
 )
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(path=tmp_path / "data.db", offload=InlineOffload())
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -28,15 +28,9 @@ from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes import audit_killed
 from tests.fakes.audit import ONE, FlakyDatabase, personal_parts, rows
 from tests.fakes.calls import LOOKUP, End, make_call
-from tests.fakes.clock import FakeClock
 
 ROOT = Path(__file__).parents[3]
 UPDATE = Operation(name="crm.update", tool="crm_update", grant="crm.write", shape=Shape())
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

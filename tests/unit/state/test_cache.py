@@ -25,11 +25,6 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def disk(tmp_path, clock):
     cache = DiskCache(path=tmp_path / "cache" / "cache.db", clock=clock, offload=InlineOffload(), max_bytes=2_000_000)
     yield cache

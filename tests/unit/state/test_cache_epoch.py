@@ -13,14 +13,8 @@ from faas_toolkit.state.cache.port import Kept
 from faas_toolkit.state.cache.tiers import TieredCache
 from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
-from tests.fakes.clock import FakeClock
 
 ONE, OTHER = Workspace("one", b"k" * 32), Workspace("other", b"k" * 32)
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

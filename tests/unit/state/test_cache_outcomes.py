@@ -6,22 +6,9 @@ from faas_toolkit.core.call import NamedKey, Workspace
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.cache.outcomes import KEEP_SECONDS, Outcomes, StoredOutcome
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
-from tests.fakes.clock import FakeClock
 
 ONE = Workspace("workspace-one", bytes(range(32)))
 OTHER = Workspace("workspace-other", bytes(range(32)))
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(path=tmp_path / "data.db", offload=InlineOffload())
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.state.data_keys import REMEMBERED_SECONDS, DataKeys
 from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
-from tests.fakes.clock import FakeClock
 
 STORED, K1, K2 = b"s" * 32, NamedKey("k1", b"1" * 32), NamedKey("k2", b"2" * 32)
 ONE = Workspace("one", STORED)
@@ -16,11 +15,6 @@ UNDER_K1 = Workspace("one", K1.key, "k1", (NamedKey("stored", STORED),), root=ST
 UNDER_K2 = Workspace("one", K2.key, "k2", (K1, NamedKey("stored", STORED)), root=STORED)
 ONLY_K2 = Workspace("one", K2.key, "k2", (NamedKey("stored", STORED),), root=STORED)
 DAY = 86_400.0
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

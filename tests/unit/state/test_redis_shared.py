@@ -14,7 +14,6 @@ from faas_toolkit.state.redis.cells import RedisCells, keys_of
 from faas_toolkit.state.redis.connection import TRY_EVERY, RedisConnection
 from faas_toolkit.state.redis.members import GONE_AFTER, TELL_EVERY, Members
 from faas_toolkit.state.redis.shared import SharedCells
-from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import RedisServer, running
 from tests.fakes.redis_arrangements import redis_cli
 from tests.unit.state.test_redis_connection import connect
@@ -27,11 +26,6 @@ SECOND = 1_000_000
 def server(tmp_path):
     with running(RedisServer, tmp_path) as redis:
         yield redis
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 class Process:

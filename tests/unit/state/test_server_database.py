@@ -23,7 +23,6 @@ from faas_toolkit.state.server_database import ServerDatabase
 from faas_toolkit.state.server_failures import meaning
 from faas_toolkit.state.server_pool import MOST_CONNECTIONS
 from tests.fakes.certificates import Authority
-from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import MariadbServer, PostgresServer, running
 from tests.fakes.databases import LOOPBACK, Nodes, differences, server_database
 from tests.fakes.processes import READY, at_once
@@ -54,11 +53,6 @@ def server(request, authority, tmp_path_factory):
 @pytest.fixture
 def kind(server):
     return "postgresql" if isinstance(server, PostgresServer) else "mysql"
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

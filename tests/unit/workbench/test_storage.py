@@ -1,14 +1,8 @@
 import pytest
 
-from tests.fakes.clock import FakeClock
 from workbench.storage import CACHE_SECONDS, StorageRefused, WorkspaceStorage
 
 MISSING = "load data failed, please check if the key is correct or you have not set it"
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

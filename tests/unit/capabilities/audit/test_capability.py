@@ -14,24 +14,10 @@ from faas_toolkit.observe.audit import AuditLog
 from faas_toolkit.observe.audit_search import sealed_lines
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
-from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import DAY, ONE, personal_parts, row, workspace_of
 from tests.fakes.calls import make_call
-from tests.fakes.clock import FakeClock
 
 TOOLS = {"crm_lookup": "crm.lookup", "function_call": "function.call"}
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(path=tmp_path / "data.db", offload=InlineOffload())
-    yield database
-    database.close()
 
 
 @pytest.fixture
