@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from faas_toolkit.state.cache.port import CacheStore
     from faas_toolkit.state.cache.redis import RedisCache
     from faas_toolkit.state.cache.tiers import TieredCache
+    from faas_toolkit.state.config import RedisGone
     from faas_toolkit.state.data_keys import DataKeys
     from faas_toolkit.state.redis.connection import RedisConnection
-    from faas_toolkit.state.redis.shared import RedisGone
     from faas_toolkit.state.server_address import ServerAddress
     from faas_toolkit.state.sql import Database
     from faas_toolkit.state.sqlite_database import SqliteDatabase

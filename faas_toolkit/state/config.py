@@ -4,9 +4,11 @@ from typing import Literal
 
 from faas_toolkit.net.config import Section
 
+RedisGone = Literal["local_share", "closed", "open"]
+
 
 class StateConfig(Section):
     """How counters behave that processes share."""
 
-    redis_gone: Literal["local_share", "closed", "open"] = "local_share"
+    redis_gone: RedisGone = "local_share"
     """What decides about limits while Redis is away: each process with its share of them, nobody, or nothing limits."""

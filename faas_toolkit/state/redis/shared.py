@@ -10,15 +10,13 @@ one call twice.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal
 
 from faas_toolkit.core.errors import Unavailable
 from faas_toolkit.state.base import Step
+from faas_toolkit.state.config import RedisGone
 from faas_toolkit.state.memory import MemoryCells
 from faas_toolkit.state.redis.cells import RedisCells, ScriptForm
 from faas_toolkit.state.redis.members import Members
-
-RedisGone = Literal["local_share", "closed", "open"]
 
 
 class SharedCells:
