@@ -5,7 +5,7 @@ where the calls in flight are at least `in_flight` of the limit of concurrency. 
 in between that was not busy, saturates the target. From then on it takes no new waiters: who would have to wait is refused at
 once, so that a pool moves on; who can start at once does, and who waits already keeps the place. The first call that is not
 busy ends it, and so does a `period` in which nobody came. A 429 is no evidence: while the target asks to be left alone,
-nothing is observed. (docs/decisions, "Saturation turns waiters away", gives the reasons.)
+nothing is observed. The reasons: docs/decisions/0018-saturation-turns-waiters-away.md.
 """
 
 from faas_toolkit.core.outbound import LimitLine, SaturationRules

@@ -2,7 +2,7 @@
 
 A role whose mask is `token` is shown them; whoever has that mask, or `keep`, may send them as arguments again, and then what they
 stand for goes to the capability. So a model hands a person's address from one tool to the next and never reads it
-(docs/decisions/0015-tokens.md). Equal values of a workspace have equal tokens; those of another workspace do not open.
+(docs/decisions/0021-tokens-for-values.md). Equal values of a workspace have equal tokens; those of another workspace do not open.
 
 Opening tells nothing: what was opened is hidden again wherever it stands in the answer (`pipeline/masking.py`), and a token is
 opened only where the detector finds the value again when it reads what stands there then. Where it would not (`a[phone:…]b` hides

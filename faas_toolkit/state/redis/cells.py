@@ -43,7 +43,8 @@ class ScriptForm:
 def keys_of(key: str) -> tuple[str, str]:
     """A cell's keys on Redis: its hash, and the set of those who hold a place in it.
 
-    What is not simply the name of a target holds names of persons, which do not belong in clear on a server that others may read.
+    What is not simply the name of a target is hashed: a quota's key says what it counts, and for whom under a blind name
+    (`pipeline/admission.py`); neither has to lie in clear on a server that others may read, and the hash is shorter.
     """
     workspace, _, rest = key.partition(":")
     if not _TARGET.fullmatch(rest):
