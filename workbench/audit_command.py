@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from workbench import own_host
 from workbench.storage import StorageRefused, WorkspaceStorage
 
 if TYPE_CHECKING:
@@ -137,12 +138,11 @@ def _report(subject: _Subject) -> "ChainReport":
 
 def _subject(options: argparse.Namespace) -> _Subject:
     from faas_toolkit.core.call import Workspace
-    from workbench import cli
 
-    data = options.data or cli.KEPT / "data"
+    data = options.data or own_host.KEPT / "data"
     database = _database(data) if options.database is None else _server(options.database)
     if options.data is None and options.database is None:
-        storage = _Kept(WorkspaceStorage(-1, cli.KEPT / "storage" / options.workspace))
+        storage = _Kept(WorkspaceStorage(-1, own_host.KEPT / "storage" / options.workspace))
         identity = json.loads(storage.get(_IDENTITY) or b"{}")
         if not identity:
             raise LookupError(f"The workbench's workspace {options.workspace!r} has made no call yet.")

@@ -12,19 +12,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from workbench import audit_command, catalog_file, erase_command, report, settings_file, warming
+from workbench import audit_command, catalog_file, erase_command, own_host, report, settings_file, warming
 from workbench.declaration import Tool, read_declaration
-from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS, PluginHost, Transport
+from workbench.host import DEFAULT_WORKSPACE, TRANSPORTS
 from workbench.openai_models import ModelServer
+from workbench.own_host import CALL_TIMEOUT, PROJECT, open_host
 from workbench.session import HostFailure
 from workbench.settings_file import UsageError
 from workbench.surfaces import SURFACES, ParameterRefused, prepare, refused_observation, sender_for
 from workbench.wire import RequestRefused
-
-PROJECT = Path(__file__).parents[1]
-KEPT = PROJECT / ".faas_toolkit"
-"""What calls leave behind: the workspaces' storage and the plugin's data."""
-CALL_TIMEOUT = 240.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,7 +141,7 @@ def _tools(options: argparse.Namespace, console: Console) -> int:
     if not options.through:
         report.tools(console, read_declaration(options.plugin))
         return 0
-    with _data_folder(temporary=True) as folder, _host(options.plugin, folder, options.through) as host:
+    with _data_folder(temporary=True) as folder, open_host(folder, root=options.plugin, transport=options.through) as host:
         report.tools(console, host.process.declaration or host.declaration)
         report.started(console, options.through, host.start_seconds)
     return 0
@@ -161,7 +157,10 @@ def _call(options: argparse.Namespace, console: Console) -> int:
         report.refused(console, options.surface, refused_observation(options.surface, str(refusal)).text)
         return 1
     workspace = _workspace(options.workspace)
-    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.through) as host:
+    with (
+        _data_folder(temporary=options.temporary) as folder,
+        open_host(folder, root=options.plugin, transport=options.through) as host,
+    ):
         if server := ModelServer.from_environment():
             host.workspace(workspace).handlers.update(server.handlers())
         reply = host.invoke_tool(
@@ -186,7 +185,10 @@ def _run_app(options: argparse.Namespace, console: Console) -> int:
     workspace = _workspace(options.workspace)
     try:
         app = read_app(options.file)
-        with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.through) as host:
+        with (
+            _data_folder(temporary=options.temporary) as folder,
+            open_host(folder, root=options.plugin, transport=options.through) as host,
+        ):
             if server := ModelServer.from_environment():
                 host.workspace(workspace).handlers.update(server.handlers())
             return report.app(console, AppRunner(host=host, credentials=credentials, workspace=workspace).run(app, inputs))
@@ -208,7 +210,10 @@ def _endpoint(options: argparse.Namespace, console: Console) -> int:
     given, key = settings_file.read(options.settings) if options.settings else {}, secrets.token_hex(24)
     made = json.dumps({"workbench": {"key": key, "role": "member"}})
     hook = Hook(id=_workspace(options.workspace), workspace=options.workspace, settings={"clients": made, **given})
-    with _data_folder(temporary=options.temporary) as folder, _host(options.plugin, folder, options.transport) as host:
+    with (
+        _data_folder(temporary=options.temporary) as folder,
+        open_host(folder, root=options.plugin, transport=options.transport) as host,
+    ):
         try:
             with serving(host, hook, port=options.port) as address:
                 print(f"{address}/e/{hook.id}/mcp", flush=True)  # not through the console, which would wrap the line
@@ -240,15 +245,10 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
     return run(console, company=options.company)
 
 
-def _host(root: Path, folder: Path, transport: Transport) -> PluginHost:
-    environment = {"FAAS_TOOLKIT_DATA_DIR": str(folder / "data")}
-    return PluginHost(root, transport=transport, environment=environment, storage_folder=folder / "storage")
-
-
 @contextmanager
 def _data_folder(*, temporary: bool) -> Iterator[Path]:
     if not temporary:
-        yield KEPT
+        yield own_host.KEPT
         return
     with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
         yield Path(folder)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from workbench import settings_file
+from workbench import own_host, settings_file
 from workbench.host import DEFAULT_WORKSPACE, PluginHost
 from workbench.surfaces import observation, sender_for
 
 if TYPE_CHECKING:
     from workbench.session import Reply
 
-_TIMEOUT = 240.0
 _ERASER = {
     "catalog": json.dumps({"version": 1, "roles": {"eraser": {"allow": ["admin.write"]}}}),
     "default_role": "eraser",
@@ -46,13 +45,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Runs the command; 1 where the person was not erased although that was asked, or could not be looked for."""
-    from workbench import cli
-
     given = settings_file.read(options.credentials) if options.credentials else {}
     credentials = given if "catalog" in given else {**given, **_ERASER}
     asked = {"person": options.person, "documents": options.documents}
-    environment = {"FAAS_TOOLKIT_DATA_DIR": str(cli.KEPT / "data")}
-    with PluginHost(cli.PROJECT, environment=environment, storage_folder=cli.KEPT / "storage") as host:
+    with own_host.open_host(own_host.KEPT) as host:
         reply = _ask(host, options.workspace, credentials, asked)
         token = reply.variables.get("confirm")
         if options.confirm and token:
@@ -72,5 +68,5 @@ def _ask(host: PluginHost, workspace: str, credentials: Mapping[str, Any], param
         workspace=workspace,
         sender=sender_for("agent-chat"),
         credentials=credentials,
-        timeout=_TIMEOUT,
+        timeout=own_host.CALL_TIMEOUT,
     )

@@ -15,7 +15,7 @@ from faas_toolkit.state.sqlite_database import SqliteDatabase as Database
 from tests.fakes.audit import ONE, fill, workspace_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeStorage
-from workbench import cli
+from workbench import cli, own_host
 from workbench.storage import WorkspaceStorage
 
 
@@ -33,7 +33,7 @@ class Kept(FakeStorage):
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "KEPT", tmp_path)
+    monkeypatch.setattr(own_host, "KEPT", tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
     def command(*arguments):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.host.conftest import PROBE
 from tests.rules.tree import ROOT
-from workbench import cli
+from workbench import cli, own_host
 from workbench.host import TRANSPORTS
 
 PROBE_OPTION = ["--plugin", str(PROBE)]
@@ -21,7 +21,7 @@ PROBE_OPTION = ["--plugin", str(PROBE)]
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(own_host, "KEPT", tmp_path / "kept")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
@@ -116,7 +116,7 @@ def test_storage_is_kept_between_calls_by_workspace(run):
 
 def test_a_temporary_call_keeps_nothing(run):
     run("call", "remember", "do=set", "key=k", "value=x", "--temporary", *PROBE_OPTION)
-    assert not cli.KEPT.exists()
+    assert not own_host.KEPT.exists()
 
 
 def test_credentials_come_from_a_file(run, tmp_path):

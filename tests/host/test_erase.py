@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench import cli
+from workbench import cli, own_host
 
 EMAIL = "zuleika.quintal@acme.example"
 CATALOG = {
@@ -20,7 +20,7 @@ KEYS = ("MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=", "MjIyMjIyMjIyMjIyMjIyMjI
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(own_host, "KEPT", tmp_path / "kept")
     monkeypatch.setenv("COLUMNS", "100")
 
     def command(*arguments, **settings):
