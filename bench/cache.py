@@ -25,7 +25,7 @@ from typing import Any
 import gevent
 
 from bench.measure import Goal, quantile, save
-from bench.servers import served_bucket, served_redis
+from bench.servers import connection_to, served_bucket
 from faas_toolkit.core.call import Answer, Call, Caller, Origin, Record, Scope, Workspace
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.deadline import Deadline, Deadlines
@@ -44,8 +44,7 @@ from faas_toolkit.state.cache.port import CacheStore
 from faas_toolkit.state.cache.redis import RedisCache
 from faas_toolkit.state.cache.s3 import S3Cache
 from faas_toolkit.state.cache.tiers import TieredCache
-from faas_toolkit.state.redis.address import RedisAddress
-from faas_toolkit.state.redis.connection import RedisConnection
+from tests.fakes.data_servers import RedisServer, running
 
 CLOCK = SystemClock()
 WORKSPACE = Workspace("b" * 32, b"k" * 32)
@@ -62,7 +61,12 @@ def main() -> None:
     """Measures and prints."""
     reads = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder, served_redis(Path(folder)) as redis, served_bucket(Path(folder)) as bucket:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(RedisServer, Path(folder)) as server,
+        served_bucket(Path(folder)) as bucket,
+    ):
+        redis = server.url
         figures["by tier, disk"] = by_tier(redis, Side(Path(folder) / "disk.sqlite").cold(), reads)
         if bucket:
             figures["by tier, bucket"] = by_tier(redis, bucket_cache(bucket), reads)
@@ -93,7 +97,7 @@ class Side:
     def __init__(self, disk: Path | None = None, redis: str = "", cold: CacheStore | None = None, entries: int = 10_000) -> None:
         self.offload = GeventOffload()
         self._disk = disk
-        self.redis = RedisCache(connection=connection(redis), clock=CLOCK) if redis else None
+        self.redis = RedisCache(connection=connection_to(redis, CLOCK), clock=CLOCK) if redis else None
         self.memory = MemoryCache(clock=CLOCK, max_entries=entries, max_bytes=entries * BYTES_PER_ENTRY)
         self.tiers = TieredCache(
             near=self.memory, shared=self.redis, cold=cold or (self.cold() if disk else None), spawn=self.offload.spawn
@@ -238,16 +242,10 @@ def a_call(key: int) -> Call:
     )
 
 
-def connection(url: str) -> RedisConnection:
-    """To the server on this machine."""
-    guard = EgressGuard(environment={"FAAS_TOOLKIT_NETWORK_ALLOW": "127.0.0.1/32"})
-    return RedisConnection(address=RedisAddress.parse(url), guard=guard, clock=CLOCK)
-
-
 @contextmanager
 def connected(url: str) -> Iterator[Any]:
     """Commands for the server; none where there is none."""
-    made = connection(url) if url else None
+    made = connection_to(url, CLOCK) if url else None
     try:
         yield made or type("NoRedis", (), {"ask": lambda *_: None})()
     finally:

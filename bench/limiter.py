@@ -24,8 +24,9 @@ import pyrate_limiter
 import redis  # noqa: TID253 - a benchmark loads what it compares with
 import throttled
 
-from bench.limiter_processes import SECOND, Load, connection_to, run
+from bench.limiter_processes import SECOND, Load, run
 from bench.measure import Goal, median, quantile, save
+from bench.servers import connection_to
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.outbound import LimitLine, Target
 from faas_toolkit.pipeline.gate_steps import Enter, Settle

@@ -20,14 +20,12 @@ from dataclasses import asdict, dataclass, field
 
 import gevent
 
+from bench.servers import connection_to
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.outbound import LimitLine, Target
-from faas_toolkit.net.egress import OPERATOR_ALLOW, EgressGuard
 from faas_toolkit.pipeline.gate_steps import Enter, Repeat, Settle
 from faas_toolkit.pipeline.script_forms import script_forms
-from faas_toolkit.state.redis.address import RedisAddress
 from faas_toolkit.state.redis.cells import RedisCells
-from faas_toolkit.state.redis.connection import RedisConnection
 
 SECOND = 1_000_000
 
@@ -134,12 +132,6 @@ class SkewedClock(SystemClock):
     def epoch(self) -> float:
         """Seconds."""
         return super().epoch() + self._ahead
-
-
-def connection_to(url: str, clock: SystemClock) -> RedisConnection:
-    """To this machine's Redis."""
-    guard = EgressGuard(environment={OPERATOR_ALLOW: "127.0.0.1/32"})
-    return RedisConnection(address=RedisAddress.parse(url), guard=guard, clock=clock)
 
 
 class Worker:

@@ -1,4 +1,4 @@
-"""Servers that a benchmark starts on spare ports of loopback, and ends."""
+"""Servers of this machine that a benchmark asks: a Redis is `tests/fakes/data_servers.py`, the bucket is started here."""
 
 import os
 import socket
@@ -9,6 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+
+from faas_toolkit.core.clock import Clock
+from faas_toolkit.net.egress import OPERATOR_ALLOW, EgressGuard
+from faas_toolkit.state.redis.address import RedisAddress
+from faas_toolkit.state.redis.connection import RedisConnection
 
 MINISTACK = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "ministack"
 
@@ -30,12 +35,10 @@ def served(command: list[str], port: int, folder: Path, **environment: str) -> I
         process.wait()
 
 
-@contextmanager
-def served_redis(folder: Path) -> Iterator[str]:
-    """The URL of a Redis of this run."""
-    port = spare_port()
-    with served(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""], port, folder):
-        yield f"redis://127.0.0.1:{port}/0"
+def connection_to(url: str, clock: Clock) -> RedisConnection:
+    """To this machine's Redis."""
+    guard = EgressGuard(environment={OPERATOR_ALLOW: "127.0.0.1/32"})
+    return RedisConnection(address=RedisAddress.parse(url), guard=guard, clock=clock)
 
 
 @contextmanager
