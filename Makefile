@@ -62,13 +62,15 @@ unit: $(VENV)/.installed $(MINISTACK_VENV)/.installed services ## Runs all tests
 
 ministack: $(MINISTACK_VENV)/.installed ## Makes .venv-ministack, the local AWS of the tests
 
-bench: $(VENV)/.installed ## Measures the plugin side by side with its peers, and how long it ever holds its one thread
+bench: $(VENV)/.installed services ## Measures the plugin side by side with its peers, and how long it ever holds its one thread
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.call
 	$(BIN)/python -m bench.knowledge
 	$(BIN)/python -m bench.routing
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.pipeline
+	$(BIN)/python -m bench.masking
+	$(BIN)/python -m bench.cache
 
 bench-install: $(VENV)/.installed ## Measures an installation from an empty cache beside a bare plugin's; uses the network
 	$(BIN)/python -m bench.install
