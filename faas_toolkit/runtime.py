@@ -187,9 +187,9 @@ class Runtime:
 
     def _audit_search(self) -> Capability:
         from faas_toolkit.capabilities.audit.capability import AuditSearch
-        from faas_toolkit.observe import audit_search
+        from faas_toolkit.observe.audit_search import StoredTrail
 
-        trail = audit_search.AuditSearch(database=self._stores.database, log=self._policies.log, persons=self._policies.persons)
+        trail = StoredTrail(database=self._stores.database, log=self._policies.log, persons=self._policies.persons)
         tools = {operation_named(name).tool: name for name in OPERATIONS}
         return AuditSearch(trail=trail, tools=tools, now=self._process.clock.epoch)
 

@@ -24,7 +24,7 @@ _SPARE_SECONDS = 5.0
 """What is left of a call's time when a verification stops."""
 
 
-class AuditSearch:
+class StoredTrail:
     """`core.audit_trail.AuditTrail` over the table.
 
     Args:

@@ -39,7 +39,7 @@ def write(log, clock, database):
 
 @pytest.fixture
 def ask(database, log, clock):
-    trail = audit_search.AuditSearch(database=database, log=log, persons=personal_parts(database, clock))
+    trail = audit_search.StoredTrail(database=database, log=log, persons=personal_parts(database, clock))
     search = AuditSearch(trail=trail, tools=TOOLS, now=clock.epoch)
 
     def call(workspace=ONE, surface="workflow", **arguments):
