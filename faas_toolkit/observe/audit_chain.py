@@ -5,10 +5,11 @@ without that key can write a row, or a whole chain, that passes for one of ours.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.state.cipher import Cipher
@@ -62,6 +63,15 @@ def table_row(linked: Mapping[str, object], content: str, hashed: str) -> dict[s
 def hash_of(content: str) -> str:
     """SHA-256 of a row's content, hexadecimal; the content includes the hash before it and the proof."""
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def parsed(content: str) -> dict[str, Any] | None:
+    """The row; None where somebody changed it so that it cannot be read, which a verification tells."""
+    try:
+        row = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def proof_of(content: str, cipher: Cipher) -> Proof:

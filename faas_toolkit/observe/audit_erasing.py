@@ -1,6 +1,5 @@
 """Forgets a person in the audit trail: their key is destroyed, their rows stay and say no more who it was."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -9,6 +8,7 @@ from sqlalchemy import Connection, select, tuple_  # noqa: TID253 - this module 
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.erasure import Person, Trace
+from faas_toolkit.observe.audit_chain import parsed
 from faas_toolkit.observe.audit_person import OWNER, PERSONAL, SEALED, PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.data_keys import DataKeys
@@ -65,7 +65,7 @@ class AuditErasure:
         after = ("", 0)
         while True:
             rows = self._database.read(partial(_page, workspace=workspace.id, after=after))
-            yield [content for row in rows if (content := _parsed(row[2])) is not None]
+            yield [content for row in rows if (content := parsed(row[2])) is not None]
             if len(rows) < _PAGE:
                 return
             after = rows[-1][:2]
@@ -75,15 +75,6 @@ def _page(connection: Connection, *, workspace: str, after: tuple[str, int]) -> 
     place = (audit_rows.c.writer, audit_rows.c.sequence)
     columns = select(*place, audit_rows.c.content).where(audit_rows.c.workspace == workspace, tuple_(*place) > after)
     return [(row.writer, row.sequence, row.content) for row in connection.execute(columns.order_by(*place).limit(_PAGE)).all()]
-
-
-def _parsed(content: str) -> _Content | None:
-    """None for a row that somebody changed so that it cannot be read: `audit_search` tells of it."""
-    try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _is_key_of(person: Person, owner: str) -> bool:

@@ -6,7 +6,6 @@ that are kept elsewhere (`audit_anchor.py`), by what this process remembers of i
 workspace, which begins by saying where the others stood.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select, tuple_  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.audit_trail import INTENT
-from faas_toolkit.observe.audit_chain import COLUMNS, Head, hash_of, proof_of, storable
+from faas_toolkit.observe.audit_chain import COLUMNS, Head, hash_of, parsed, proof_of, storable
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.cipher import Cipher
 from faas_toolkit.state.sql import Database
@@ -102,7 +101,7 @@ class _Walk:
         self._look_inside(row)
 
     def _look_inside(self, row: Row[Any]) -> None:
-        content = _parsed(row.content) if hash_of(row.content) == row.hash else None
+        content = parsed(row.content) if hash_of(row.content) == row.hash else None
         if content is None or any(storable(content.get(name)) != getattr(row, name) for name in COLUMNS):
             self._fault(row, "it was changed")
             return
@@ -184,14 +183,6 @@ def _verified(
         problems=evidence.problems,
         complete=complete,
     )
-
-
-def _parsed(content: str) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _walk_page(connection: Connection, *, workspace: str, after: tuple[str, int], walk: _Walk) -> tuple[str, int] | None:
