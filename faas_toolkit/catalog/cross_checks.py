@@ -167,7 +167,7 @@ def _row_values(path: Path, known: Field, written: object) -> Iterator[FoundAt]:
 def _masked_nothing(name: str, masks: Mapping[str, object], detect: object) -> Iterator[FoundAt]:
     detected = [text for _, text in _texts(detect)]
     for detector, shown_as in masks.items():
-        if detector in DETECTORS and shown_as in ("partial", "drop") and detector not in detected:
+        if detector in DETECTORS and shown_as in ("partial", "token", "drop") and detector not in detected:
             path = ("roles", name, "mask", detector)
             yield FoundAt(
                 path,

@@ -152,6 +152,7 @@ BROKEN = [
     ("version: 1\nroles: {m: {mask: {email: hidden}}}\n", "roles.m.mask.email", 2, '"hidden"', "keep, partial, token or drop"),
     ("version: 1\nroles: {m: {mask: {emial: drop}}}\n", "roles.m.mask.emial", 2, "no such detector", "email"),
     ("version: 1\nroles: {m: {mask: {email: drop}}}\n", "roles.m.mask.email", 2, "nothing would be masked", "detect: [email]"),
+    ("version: 1\nroles: {m: {mask: {email: token}}}\n", "roles.m.mask.email", 2, "nothing would be masked", "detect: [email]"),
     ("version: 1\nroles: {m: {}, M: {}}\n", "roles.M", 2, "only in case", "Keep one"),
     ('version: 1\nroles: {"a role": {}}\n', 'roles."a role"', 2, "not a name", "score_customer"),
     ("version: 1\nroles: {m: 5}\n", "roles.m", 2, "keys with values belong here, not 5", "{allow: …}"),
