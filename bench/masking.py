@@ -14,8 +14,9 @@ from bench.measure import Goal, save
 from faas_toolkit.core.call import Answer, Call, MaskMode, Origin, Record, Workspace
 from faas_toolkit.core.clock import SystemClock
 from faas_toolkit.core.deadline import Deadlines
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.operation import Operation
-from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.pipeline.audit_row import RowWriter
 from faas_toolkit.pipeline.instructions import InstructionMarks

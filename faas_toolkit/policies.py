@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.chain import InvokeFunction, Policy
+from faas_toolkit.core.detectors.table import DETECTORS
 from faas_toolkit.core.offload import Spawn
 from faas_toolkit.core.operation import Traits
-from faas_toolkit.core.redaction import DETECTORS, SecretRedactor
+from faas_toolkit.core.redaction import SecretRedactor
 from faas_toolkit.stores import Stores
 from faas_toolkit.wiring import VERSION, Process, RuntimeSettings
 

@@ -15,18 +15,6 @@ from faas_toolkit.core.detectors.table import DETECTORS, NUMERIC
 from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, Found, placed, visible, without_escapes
 from faas_toolkit.core.offload import Pace, ignore, nothing
 
-__all__ = [
-    "DETECTORS",
-    "SECRET_MARK",
-    "Found",
-    "SecretRedactor",
-    "find_personal_data",
-    "mask_partially",
-    "mask_text",
-    "renamed",
-    "texts_in",
-]
-
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 6
 _LONGEST_SECRET = 20_000

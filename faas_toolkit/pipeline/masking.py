@@ -9,9 +9,10 @@ from typing import Any
 from faas_toolkit.core.call import Answer, Call, MaskMode, Record
 from faas_toolkit.core.detectors.credential import MAX_CHARS as LONGEST_TOKEN
 from faas_toolkit.core.detectors.table import holds_number
+from faas_toolkit.core.detectors.text import Found
 from faas_toolkit.core.errors import BadResponse, Failure
 from faas_toolkit.core.offload import Pace, nothing
-from faas_toolkit.core.redaction import Found, SecretRedactor, find_personal_data, mask_partially, renamed
+from faas_toolkit.core.redaction import SecretRedactor, find_personal_data, mask_partially, renamed
 from faas_toolkit.core.stream import End, Stream
 from faas_toolkit.pipeline.tokens import Tokens
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.detectors.table import DETECTORS
+from faas_toolkit.core.detectors.text import Found
 from faas_toolkit.core.errors import InvalidInput
-from faas_toolkit.core.redaction import Found, find_personal_data, texts_in
+from faas_toolkit.core.redaction import find_personal_data, texts_in
 
 if TYPE_CHECKING:
     from faas_toolkit.state.cipher import Cipher
