@@ -10,6 +10,7 @@ from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Cancelled, Failure, Internal, Throttled
 from faas_toolkit.core.outbound import Attempt, CallerLine
 from faas_toolkit.core.stream import End, Stream
+from faas_toolkit.net.retry_after import LONGEST_SECONDS
 from faas_toolkit.pipeline.gate_refusal import quota_refusal, refusal
 from faas_toolkit.pipeline.gate_steps import Answered, Enter, Entry, MayWait, Refund, Repeat, Settle
 from faas_toolkit.pipeline.limits import Usage, weight_on
@@ -20,9 +21,6 @@ from faas_toolkit.state.base import Cells
 
 LEASE_MARGIN = 5.0
 """Seconds past its deadline after which a call counts as dead; only a crash leaves one that long."""
-
-_YEAR = 366 * 86_400.0
-"""Seconds; a target that asks to be left alone for longer does not mean it."""
 
 _FAILED = frozenset({"unavailable", "timeout_unknown", "bad_response"})
 """Kinds that say the target does not work."""
@@ -231,4 +229,4 @@ def _refund(failure: Failure | None) -> Refund:
 def _retry_after(failure: Failure | None) -> int | None:
     """Microseconds, where the target itself has said it."""
     wait = failure.retry_after if failure is not None and not failure.by_gate else None
-    return micros(min(wait, _YEAR)) if wait is not None and math.isfinite(wait) and wait > 0 else None
+    return micros(min(wait, LONGEST_SECONDS)) if wait is not None and math.isfinite(wait) and wait > 0 else None
