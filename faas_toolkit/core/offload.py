@@ -69,6 +69,11 @@ class Background:
 
         self._spawn(counted)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or is about to."""
+        return self._running > 0
+
     def end_with(self, last: Callable[[], None]) -> None:
         """Does this when nothing runs any more: at once, or after what runs now."""
         if self._running == 0:

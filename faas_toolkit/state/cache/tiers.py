@@ -1,11 +1,11 @@
 """Caches one behind the other: the near ones answer first, the far ones survive a restart and are shared."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.deadline import Deadline
-from faas_toolkit.core.offload import Spawn
+from faas_toolkit.core.offload import Background, Spawn
 from faas_toolkit.state.cache.port import CacheStore, Kept, Lead, SharedStore
 
 _PAUSE = 0.02
@@ -34,9 +34,8 @@ class TieredCache:
         self._near = near
         self._shared = shared
         self._far: tuple[CacheStore, ...] = tuple(tier for tier in (shared, cold) if tier is not None)
-        self._spawn = spawn
+        self._background = Background(spawn)
         self._near_seconds = near_seconds if self._far else math.inf
-        self._writing = 0
 
     @property
     def tiers(self) -> tuple[CacheStore, ...]:
@@ -59,11 +58,11 @@ class TieredCache:
         """Keeps the value near at once and far soon: no answer waits for that. `token`: of the lease it was made under."""
         self._put_near(workspace, name, kept)
         if self._far:
-            self._write(lambda: self._put_far(workspace, name, kept, token))
+            self._background.spawn(lambda: self._put_far(workspace, name, kept, token))
 
     def settle(self, deadline: Deadline) -> None:
         """Waits until what is on its way to the far tiers is there, or the time is up."""
-        while self._writing and not deadline.expired():
+        while self._background.busy and not deadline.expired():
             deadline.clock.sleep(_PAUSE)
 
     def take(self, workspace: Workspace, name: str, seconds: float) -> Lead:
@@ -79,7 +78,7 @@ class TieredCache:
         """Ends a lease without a value."""
         shared = self._shared
         if token and shared is not None:
-            self._write(lambda: shared.give_up(workspace, name, token))
+            self._background.spawn(lambda: shared.give_up(workspace, name, token))
 
     def _put_near(self, workspace: Workspace, name: str, kept: Kept) -> None:
         self._near.put(workspace, name, kept._replace(seconds=min(kept.seconds, self._near_seconds)))
@@ -87,18 +86,7 @@ class TieredCache:
     def _copy_nearer(self, workspace: Workspace, name: str, kept: Kept, nearer: Sequence[CacheStore]) -> None:
         self._put_near(workspace, name, kept)
         if nearer:
-            self._write(lambda: _put_in(nearer, workspace, name, kept))
-
-    def _write(self, work: Callable[[], None]) -> None:
-        self._writing += 1
-
-        def counted() -> None:
-            try:
-                work()
-            finally:
-                self._writing -= 1
-
-        self._spawn(counted)
+            self._background.spawn(lambda: _put_in(nearer, workspace, name, kept))
 
     def _put_far(self, workspace: Workspace, name: str, kept: Kept, token: str) -> None:
         far = self._far
