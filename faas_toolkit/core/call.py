@@ -44,7 +44,12 @@ class Workspace:
     older: tuple[NamedKey, ...] = field(default=(), repr=False)
     """Keys that open what was sealed with them, and seal nothing any more."""
     root: bytes = field(default=b"", repr=False)
-    """What blind names are made from: the same whichever key seals, so that they are found after a rotation. Empty: `key`."""
+    """What blind names are made from (`naming_key`): the same whichever key seals, so that they are found after a rotation."""
+
+    @property
+    def naming_key(self) -> bytes:
+        """`root`, and `key` where that is the only one there ever was."""
+        return self.root or self.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ def _blind(workspace: Workspace, owners: tuple[str, ...]) -> str:
     """Whose counter it is, as a name that may lie on a server: it tells nothing to who has not the workspace's key."""
     if not any(owners):
         return ""
-    return hmac.digest(workspace.root or workspace.key, repr(owners).encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+    return hmac.digest(workspace.naming_key, repr(owners).encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
 
 
 def _names(dimension: Dimension, call: Call) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _derive(workspace: Workspace, purpose: str) -> Cipher:
     own = NamedKey(workspace.key_id, workspace.key)
     materials = {named.id: _material(workspace.id, purpose, named.key) for named in (own, *workspace.older)}
     keys = tuple(_Key(key_id, _FORMAT + material[64:], AESGCM(material[:32])) for key_id, material in materials.items())
-    root = _material(workspace.id, purpose, workspace.root or workspace.key)[32:64]
+    root = _material(workspace.id, purpose, workspace.naming_key)[32:64]
     names = dict.fromkeys((root, *(material[32:64] for material in materials.values())))
     bound_to = b"".join(len(part).to_bytes(2) + part for part in (_encoded(purpose), _encoded(workspace.id)))
     return Cipher(bound_to, keys, tuple(names))
