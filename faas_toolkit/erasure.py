@@ -38,24 +38,27 @@ def assemble(stores: "Stores", catalog: "Catalog", persons: "PersonalParts") -> 
     return ErasePerson(
         register=crm,
         holdings=lambda documents: tuple(holdings(documents)),
-        elsewhere=(*_elsewhere(catalog), *_on_servers(stores)),
+        elsewhere=(*_elsewhere(catalog), *(_ON_SERVERS if stores.replica is not None else ())),
         blind=stores.data_keys.name,
         scrub=scrub,
     )
 
 
-def _on_servers(stores: "Stores") -> Iterator[Trace]:
-    """What of the person may lie on servers for a while."""
-    said: dict[str, str] = {}
-    if stores.replica is not None:
-        said["copies of documents on other nodes"] = (
-            "Each follows with its next search of the base; what is free in its file is overwritten in time."
-        )
-        said["the database server"] = (
-            "Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them."
-        )
-    for item, text in said.items():
-        yield Trace(place="elsewhere", item=item, action="keep", text=text)
+_ON_SERVERS = (
+    Trace(
+        place="elsewhere",
+        item="copies of documents on other nodes",
+        action="keep",
+        text="Each follows with its next search of the base; what is free in its file is overwritten in time.",
+    ),
+    Trace(
+        place="elsewhere",
+        item="the database server",
+        action="keep",
+        text="Deleted rows stay in its free space, logs and backups until it, or who runs it, recycles them.",
+    ),
+)
+"""What of the person may lie on servers for a while."""
 
 
 def _elsewhere(catalog: "Catalog") -> tuple[Trace, ...]:
