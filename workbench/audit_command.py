@@ -50,8 +50,8 @@ class _Subject:
         return Keyring(PURPOSE).cipher(self.keyed) if self.keyed else None
 
 
-class _Kept:
-    """A workspace's storage as the plugin sees it."""
+class _ReadOnly:
+    """A workspace's storage as the plugin sees it, for what only looks."""
 
     def __init__(self, storage: WorkspaceStorage) -> None:
         self._storage = storage
@@ -142,7 +142,7 @@ def _subject(options: argparse.Namespace) -> _Subject:
     data = options.data or own_host.KEPT / "data"
     database = _database(data) if options.database is None else _server(options.database)
     if options.data is None and options.database is None:
-        storage = _Kept(WorkspaceStorage(-1, own_host.KEPT / "storage" / options.workspace))
+        storage = _ReadOnly(WorkspaceStorage(-1, own_host.KEPT / "storage" / options.workspace))
         identity = json.loads(storage.get(_IDENTITY) or b"{}")
         if not identity:
             raise LookupError(f"The workbench's workspace {options.workspace!r} has made no call yet.")
