@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 180 * 86_400.0
 """Heads older than that are not looked for, since their rows may have gone: a catalog's default."""
-_IDENTITY = "faas_toolkit_workspace"
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,13 @@ def _report(subject: _Subject) -> "ChainReport":
 
 def _subject(options: argparse.Namespace) -> _Subject:
     from faas_toolkit.core.call import Workspace
+    from faas_toolkit.dify.identity import STORAGE_KEY
 
     data = options.data or own_host.KEPT / "data"
     database = _database(data) if options.database is None else _server(options.database)
     if options.data is None and options.database is None:
         storage = _ReadOnly(WorkspaceStorage(-1, own_host.KEPT / "storage" / options.workspace))
-        identity = json.loads(storage.get(_IDENTITY) or b"{}")
+        identity = json.loads(storage.get(STORAGE_KEY) or b"{}")
         if not identity:
             raise LookupError(f"The workbench's workspace {options.workspace!r} has made no call yet.")
         return _Subject(database, data, identity["id"], Workspace(identity["id"], base64.b64decode(identity["key"])), storage)
