@@ -160,7 +160,7 @@ class QuotaConfig(Section):
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:
         if len(set(self.by)) != len(self.by):
-            raise ValueError("`by` names something twice; each of user, role, app, workspace stands once")
+            raise ValueError("`by` names something twice; each of user, role, app, workspace, model stands once")
         return self
 
 
