@@ -118,23 +118,8 @@ def killed_while_the_database_is_away(plugin, given, postgres):
     postgres.kill()
     last = [gevent.spawn(Call, plugin, given, 20_000 + number) for number in range(PER_SECOND)]
     gevent.sleep(1)
-    (child,) = children_of(os.getpid(), plugin)
-    os.kill(child, signal.SIGKILL)
+    os.kill(plugin.process.pid, signal.SIGKILL)
     gevent.joinall(last, timeout=90)
     plugin.stop()
     postgres.start()
     return [call.value for call in last]
-
-
-def children_of(parent, plugin):
-    """The plugin's process: the one child that runs its entry point."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rsplit(")", 1)[1].split()
-            command = (status.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(fields[1]) == parent and plugin.declaration.entrypoint.encode() in command.split(b"\0"):
-            found.append(int(status.parent.name))
-    return found
