@@ -17,6 +17,7 @@ from typing import Any
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.detectors.text import INVISIBLE
 from faas_toolkit.core.offload import Pace, nothing
+from faas_toolkit.core.redaction import texts_in
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OVERRIDES, ROLE_MARKERS
 
@@ -62,6 +63,8 @@ class InstructionMarks:
 
     def answer(self, answer: Answer, call: Call) -> Answer:
         """The answer with marks and a notice where something was found, and without characters that nobody sees."""
+        if _is_clean(answer):
+            return answer
         marked = replace(answer, variables=self._value(answer.variables, ()), added=self._value(answer.added, ("added",)))
         if not self._found:
             return marked if self._changed else answer
@@ -105,6 +108,19 @@ class InstructionMarks:
         shown = "".join(pieces)
         self._changed = self._changed or len(shown) < len(text)
         return shown
+
+
+def _is_clean(answer: Answer) -> bool:
+    """Whether nothing stands in any text of an answer of usual size: one look at all of them together, as most hold nothing."""
+    texts: list[str] = []
+    length = 0
+    for text in texts_in([answer.variables, answer.added]):
+        texts.append(text)
+        length += len(text)
+        if length > _SEEN_AT_ONCE:
+            return False
+    whole = "\n".join(texts)
+    return (whole.isascii() or _UNSEEN.search(whole) is None) and not any(kinds_in(whole))
 
 
 def visible_text(text: str) -> tuple[str, bool]:
