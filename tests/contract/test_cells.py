@@ -181,6 +181,28 @@ def test_a_ring_takes_a_kilobyte_at_most_whatever_the_weights(redis, clock, key)
     assert 800 < redis.ask(state, "HSTRLEN", state, "r:tokens@60000000") <= 1_024
 
 
+def test_a_place_comes_back_whose_target_a_full_redis_has_pushed_out_meanwhile(redis, clock, key):
+    cells, limited = on_redis(redis, clock), target(LimitLine("concurrency", 1), LimitLine("requests", 50, 10.0))
+    cells.apply((key,), enter(limited, "a"))
+    redis.ask(key, "DEL", keys_of(key)[0])
+    assert cells.apply((key,), enter(limited, "b")).outcome == "full"  # it is still in flight
+    changed = target(LimitLine("concurrency", 1), LimitLine("requests", 50, 20.0))
+    assert cells.apply((key,), enter(changed, "c")).outcome == "full"
+    cells.apply((key,), Settle("a", True))
+    assert cells.apply((key,), enter(limited, "d")).outcome == "go"
+
+
+def test_a_place_comes_back_of_which_a_full_redis_has_pushed_out_the_lease(redis, clock, key):
+    cells, limited = on_redis(redis, clock), target(LimitLine("concurrency", 1))
+    cells.apply((key,), enter(limited, "a"))
+    redis.ask(key, "DEL", keys_of(key)[1])
+    assert cells.apply((key,), enter(limited, "b")).outcome == "go"
+    cells.apply((key,), Settle("a", True))
+    assert cells.apply((key,), enter(limited, "c")).outcome == "full"
+    cells.apply((key,), Settle("b", True))
+    assert cells.apply((key,), enter(limited, "d")).outcome == "go"
+
+
 def test_keys_carry_the_workspace_as_their_hash_tag_and_expire(redis, clock):
     cells, key = on_redis(redis, clock), f"workspace-{next(WORKSPACES)}:function:x"
     cells.apply((key,), enter(target(LimitLine("requests", 5, 10.0)), "a"))

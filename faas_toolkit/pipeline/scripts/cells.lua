@@ -27,6 +27,12 @@ local function open(index, fields)
   return cell
 end
 
+-- The call holds no place any more. To be done also where nothing is known of it: a full Redis may push out a cell's state and keep
+-- its leases.
+local function leave(cell, call)
+  redis.call('ZREM', cell.leases, call)
+end
+
 local function field_of(cell, field)
   if cell.fields[field] == nil then
     cell.fields[field] = cell.known and redis.call('HGET', cell.key, field) or false

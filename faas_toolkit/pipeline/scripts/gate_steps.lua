@@ -182,7 +182,7 @@ end
 
 local function known_target(fields)
   local cell = open(1, { 'rules', 'memory', 'booked', 'not_before', unpack(fields) })
-  return cell.known and target_in(cell) or nil
+  return cell.known and target_in(cell) or nil, cell
 end
 
 -- ARGV: time. Replies 1 where one more may wait.
@@ -211,12 +211,17 @@ end
 -- ARGV: time, call, answered, took, throttled, measures to give back, usage, retry_after or ''.
 local function settle_call()
   local call = ARGV[2]
-  local target = known_target({ 'breaker', 'answered', 'saturation', 'h:' .. call })
+  local target, own = known_target({ 'breaker', 'answered', 'saturation', 'h:' .. call })
   local quotas = {}
+  if not target then
+    leave(own, call)
+  end
   for index = 2, #KEYS / 2 do
     local cell = open(index, { 'booked', 'h:' .. call })
     if cell.known then
       table.insert(quotas, { cell = cell })
+    else
+      leave(cell, call)
     end
   end
   local give_back = {}

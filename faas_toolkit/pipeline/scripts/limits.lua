@@ -263,12 +263,14 @@ local function forget_lines(cell, before, after)
   end
   for _, call in ipairs(any and redis.call('ZRANGE', cell.leases, 0, -1) or {}) do
     local held = held_by(cell, call)
-    for index = #held, 3, -1 do
+    for index = held and #held or 0, 3, -1 do
       if gone[held[index][1]] then
         table.remove(held, index)
       end
     end
-    note_held(cell, call, held)
+    if held then
+      note_held(cell, call, held)
+    end
   end
 end
 
@@ -288,11 +290,12 @@ local MOST_USED = 1000000000000
 local function settle(cell, call, usage, give_back, held)
   held = held or held_by(cell, call)
   if not held then
+    leave(cell, call)
     return nil
   end
   fetch_rings(cell, held)
   redis.call('HDEL', cell.key, 'h:' .. call)
-  redis.call('ZREM', cell.leases, call)
+  leave(cell, call)
   cell.fields['h:' .. call] = false
   for index = 3, #held do
     local name, part, weight = unpack(held[index])
