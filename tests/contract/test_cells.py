@@ -171,6 +171,16 @@ def test_a_429_halves_what_has_grown_and_a_target_is_left_alone_as_long_as_it_as
     assert 10 < outcomes.count("go") < 30
 
 
+def test_a_line_that_another_catalog_leaves_out_meanwhile_has_not_forgotten_what_was_counted(cells, key):
+    one, other = target(LimitLine("requests", 2, 60.0)), target(LimitLine("requests", 9, 10.0))
+    assert cells.apply((key,), enter(one, "a")).outcome == "go"
+    assert cells.apply((key,), enter(other, "b")).outcome == "go"
+    assert [cells.apply((key,), enter(one, call)).outcome for call in "cd"] == ["go", "too_late"]
+    cells.apply((key,), enter(other, "e"))
+    cells.apply((key,), Settle("a", None, refund="everything"))  # it never arrived
+    assert [cells.apply((key,), enter(one, call)).outcome for call in "fg"] == ["go", "too_late"]
+
+
 def test_a_ring_takes_a_kilobyte_at_most_whatever_the_weights(redis, clock, key):
     cells, limited = on_redis(redis, clock), target(LimitLine("tokens", 2_000_000_000, 60.0))
     for number in range(300):
