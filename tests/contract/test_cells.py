@@ -213,6 +213,21 @@ def test_a_place_comes_back_of_which_a_full_redis_has_pushed_out_the_lease(redis
     assert cells.apply((key,), enter(limited, "d")).outcome == "go"
 
 
+def test_where_the_server_s_clock_is_set_back_counting_begins_anew_and_nobody_waits_until_it_has_caught_up(redis, key):
+    now = 10_000 * SECOND
+    cells = RedisCells(redis, script_forms(), now=lambda: now)
+    limited = target(LimitLine("requests", 2, 10.0), LimitLine("concurrency", 2))
+    for call in "ab":
+        cells.apply((key,), enter(limited, call))
+    now -= 2 * SECOND
+    assert cells.apply((key,), enter(limited, "c")).outcome == "full"
+    now -= 3_600 * SECOND
+    assert [cells.apply((key,), enter(limited, call)).outcome for call in "def"] == ["go", "go", "full"]
+    for call in "de":
+        cells.apply((key,), Settle(call, True))
+    assert cells.apply((key,), enter(limited, "g")).wait <= 11 * SECOND
+
+
 def test_keys_carry_the_workspace_as_their_hash_tag_and_expire(redis, clock):
     cells, key = on_redis(redis, clock), f"workspace-{next(WORKSPACES)}:function:x"
     cells.apply((key,), enter(target(LimitLine("requests", 5, 10.0)), "a"))
