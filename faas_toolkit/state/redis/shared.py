@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Literal
 
-from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.errors import Blocked, Unavailable
 from faas_toolkit.state.base import Step
 from faas_toolkit.state.memory import MemoryCells
 from faas_toolkit.state.redis.cells import REFUSED, RedisCells, ScriptForm
@@ -70,18 +70,26 @@ class SharedCells:
         try:
             self._tell_untold()
             reply = self._shared.apply(keys, step)
-        except Unavailable as failure:
-            return self._without(keys, step, failure, concludes=concludes)
-        if concludes and len(self._local):
-            self._local.apply(keys, step)
+        except (Unavailable, Blocked) as failure:
+            if concludes:  # the call has its answer, which must not be lost over this
+                self._tell_later(keys, step)
+                self._conclude_here(keys, step)
+                return self._forms[step.name].reply(step, None)  # type: ignore[no-any-return]  # None, as `concludes` says
+            if isinstance(failure, Blocked):
+                raise
+            return self._without(keys, step, failure)
+        if concludes:
+            self._conclude_here(keys, step)
         with suppress(Unavailable):
             self._members.tell(keys[0].partition(":")[0])
         return reply
 
-    def _without[R](self, keys: tuple[str, ...], step: Step[R], failure: Unavailable, *, concludes: bool) -> R:
-        if concludes:  # the call has its answer, which must not be lost over this
-            self._tell_later(keys, step)
-            return self._local.apply(keys, step)
+    def _conclude_here(self, keys: tuple[str, ...], step: Step[Any]) -> None:
+        if len(self._local):
+            with suppress(Unavailable):  # all counters are in use; what it holds here ends with its lease
+                self._local.apply(keys, step)
+
+    def _without[R](self, keys: tuple[str, ...], step: Step[R], failure: Unavailable) -> R:
         self._count(self._gone)
         if self._gone == "closed":
             self._undo(keys, step, REFUSED, failure)

@@ -207,6 +207,33 @@ def test_who_asks_again_after_redis_hung_keeps_the_place_that_redis_gave_meanwhi
     assert process.enter("b", ONE) == "full"
 
 
+def test_no_answer_is_lost_over_the_counters_of_an_outage_that_are_all_in_use(server, clock):
+    process = Process(server, clock)
+    process.local = process.cells._local = MemoryCells(clock, max_cells=1)
+    process.enter("a", ONE)
+    server.kill()
+    process.cells.apply(
+        ("w:other",), Enter(target=TEN, call="b", cost={}, first=True, patience=0, lease=SECOND, probe_lease=SECOND)
+    )
+    assert process.settle("a") is None
+    server.start()
+    clock.advance(TRY_EVERY)
+    assert process.settle("a") is None
+
+
+def test_no_answer_is_lost_where_the_address_may_not_be_opened_any_more(server, clock):
+    process = Process(server, clock)
+    process.enter("a", ONE)
+
+    def blocked(keys, step):
+        raise Blocked("The name leads to another place now.")
+
+    process.cells._shared.apply = blocked
+    assert process.settle("a") is None
+    with pytest.raises(Blocked):
+        process.enter("b", ONE)
+
+
 def test_it_goes_back_to_redis_by_itself(server, clock):
     process = Process(server, clock)
     process.enter("a", TEN)
