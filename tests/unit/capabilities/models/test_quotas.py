@@ -52,9 +52,7 @@ class House:
         """On each counter of the unit, in the order they were made; their names tell nobody's name."""
         cells = self.models.cells._cells
         return [
-            sum(ring.used for ring in state.rings)
-            for key, (state, _) in cells.items()
-            if key.startswith(f"w1:quota:{unit}:")
+            sum(ring.used for ring in state.rings) for key, (state, _) in cells.items() if key.startswith(f"w1:quota:{unit}:")
         ]
 
     @property
