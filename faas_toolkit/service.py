@@ -233,7 +233,7 @@ class Service:
             usable = not old.runtime.unusable
             runtime.close()
             runtime = Runtime(self._process, key[0], old.runtime.loaded, broken=runtime.broken, stands_in=usable)
-        elif old is not None and old.runtime.broken is None and runtime.loaded.hash == old.runtime.loaded.hash:
+        elif old is not None and self._kept.get(key) is old and _is_same(old.runtime, runtime):
             old.fresh_until = fresh_until
             runtime.close()
             return old
@@ -291,3 +291,8 @@ class Service:
         kept.retired = True
         if kept.leases == 0:
             kept.runtime.close()
+
+
+def _is_same(old: Runtime, new: Runtime) -> bool:
+    """Whether a catalog that was read anew is the one that is in force."""
+    return old.broken is None and new.loaded.hash == old.loaded.hash

@@ -1,10 +1,11 @@
 """What every target of the catalog may say about itself, from the parts in `net/config.py`."""
 
+from dataclasses import replace
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from faas_toolkit.core.outbound import Target
+from faas_toolkit.core.outbound import LimitLine, Target
 from faas_toolkit.net.config import Breaker, Duration, Limit, Section, Tls
 
 
@@ -25,6 +26,16 @@ def _breaker_fits(breaker: Breaker | None, limits: tuple[Limit, ...], timeout: f
         raise ValueError("breaker.saturated.wait is the wait for limits; add a line to limits, e.g. {requests: 60, per: 60s}")
 
 
+def _lines(limits: tuple[Limit, ...]) -> tuple[LimitLine, ...]:
+    """Of lines that count the same over the same period one: together they are the tightest, which grows as far as all allow."""
+    single: dict[tuple[str, float], LimitLine] = {}
+    for line in (limit.to_line() for limit in limits):
+        other = single.setdefault((line.unit, line.per), line)
+        limit, bound = min(line.limit, other.limit), min(line.adapt_to or line.limit, other.adapt_to or other.limit)
+        single[line.unit, line.per] = replace(line, limit=limit, adapt_to=bound if bound > limit else None)
+    return tuple(single.values())
+
+
 class TargetSection(Section):
     """What any target takes beside what makes it a function, a model or a source."""
 
@@ -43,7 +54,7 @@ class TargetSection(Section):
         """The target as the outbound chain takes it; the id is shared by everyone who asks it, e.g. `function:score_customer`."""
         return Target(
             id=target_id,
-            limits=tuple(limit.to_line() for limit in self.limits),
+            limits=_lines(self.limits),
             breaker=self.breaker.to_rules() if self.breaker else None,
             timeout=self.timeout,
             attempts=attempts,
@@ -66,6 +77,6 @@ class StoreSection(Section):
         """The target as the outbound chain takes it, e.g. `crm:main`."""
         return Target(
             id=target_id,
-            limits=tuple(limit.to_line() for limit in self.limits),
+            limits=_lines(self.limits),
             breaker=self.breaker.to_rules() if self.breaker else None,
         )

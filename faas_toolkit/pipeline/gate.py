@@ -87,7 +87,7 @@ class Gate:
             if entry.outcome != "go":
                 raise refusal(target, entry, attempt.cost)
         except Failure as failure:
-            failure.by_gate = True
+            failure.by_gate = failure.not_executed = True  # also where the store gave no answer: the target was not asked
             _note(attempt, number, failure.kind, 0.0, self._clock.monotonic() - began)
             raise
         now = self._clock.monotonic()

@@ -125,11 +125,13 @@ class Place:
 class Limits:
     """All lines of one target, decided together: all or none."""
 
-    __slots__ = ("_first_expiry", "in_flight", "lines", "memory", "pending", "rings", "until")
+    __slots__ = ("_first_expiry", "_known", "in_flight", "lines", "memory", "pending", "rings", "until")
 
     def __init__(self, lines: tuple[LimitLine, ...], now: int) -> None:
         self.lines: tuple[LimitLine, ...] = ()
         self.rings: tuple[Ring, ...] = ()
+        self._known: dict[tuple[str, float], Ring] = {}
+        """Of lines that have been stated, by measure and period."""
         self.in_flight: LimitLine | None = None
         """The tightest line of `concurrency`."""
         self.memory = 0
@@ -141,17 +143,19 @@ class Limits:
         self.restate(lines, now)
 
     def restate(self, lines: tuple[LimitLine, ...], now: int) -> None:
-        """Takes over the lines of a changed catalog; a line of the same measure and period keeps what it has counted."""
-        kept = {(ring.unit, ring.line.per): ring for ring in self.rings}
+        """Takes over the lines of a changed catalog; a line of the same measure and period keeps what it has counted.
+
+        Also one that was left out meanwhile: two nodes, or two configurations of one workspace, may have different catalogs.
+        """
         rings = []
         for line in lines:
             if line.of == "concurrency":
                 continue
-            ring = kept.pop((line.unit, line.per), None) or Ring(line, now)
+            ring = self._known.get((line.unit, line.per))
+            if ring is None:
+                ring = self._known[line.unit, line.per] = Ring(line, now)
             ring.restate(line)
             rings.append(ring)
-        for held in self.pending.values() if kept else ():  # a line that is gone is forgotten by those who booked on it
-            held.bookings = [booking for booking in held.bookings if booking[0] in rings]
         self.lines, self.rings = lines, tuple(rings)
         self.memory = max((ring.memory for ring in rings), default=0)
         self.in_flight = min((line for line in lines if line.of == "concurrency"), key=lambda line: line.limit, default=None)

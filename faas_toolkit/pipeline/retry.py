@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from faas_toolkit.core.clock import Clock
-from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.errors import Failure, Unavailable
 from faas_toolkit.core.operation import Effects
 from faas_toolkit.core.outbound import Attempt
 from faas_toolkit.pipeline.gate import Gate
@@ -55,7 +55,13 @@ class Retry:
         pause = max(0.0, failure.retry_after or 0.0) + self._random() * min(CAP, BASE * 2 ** (number - 1))
         if not pause < attempt.call.deadlines.first_content.remaining():
             return None
-        return pause if self._gate.may_repeat(attempt) else None
+        return pause if self._granted(attempt) else None
+
+    def _granted[T](self, attempt: Attempt[T]) -> bool:
+        try:
+            return self._gate.may_repeat(attempt)
+        except Unavailable:  # nobody can decide just now; what is known of the target must not be lost over that
+            return False
 
 
 def may_repeat(failure: Failure, effects: Effects) -> bool:

@@ -28,12 +28,16 @@ _GATE = ("cells", "limits", "breaker", "quota_steps", "gate_steps")
 def script_forms() -> Mapping[str, ScriptForm]:
     """By the name of the step."""
     return {
-        "gate.enter": ScriptForm(script=_script(_GATE, "enter"), arguments=_enter, reply=_entry, share=share_of_entry),
+        "gate.enter": ScriptForm(
+            script=_script(_GATE, "enter"), arguments=_enter, reply=_entry, undo=_undo_entry, share=share_of_entry
+        ),
         "gate.may_wait": ScriptForm(script=_script(_GATE, "may_wait"), arguments=_nothing, reply=_truth),
         "gate.answered": ScriptForm(script=_script(_GATE, "answered"), arguments=_answered, reply=_none, concludes=True),
         "gate.settle": ScriptForm(script=_script(_GATE, "settle_call"), arguments=_settle, reply=_none, concludes=True),
         "gate.repeat": ScriptForm(script=_script(_GATE, "take_repetition"), arguments=_nothing, reply=_truth),
-        "quota.spend": ScriptForm(script=_script(_QUOTA, "spend"), arguments=_spend, reply=_refused, share=share_of_spending),
+        "quota.spend": ScriptForm(
+            script=_script(_QUOTA, "spend"), arguments=_spend, reply=_refused, undo=_undo_spending, share=share_of_spending
+        ),
         "quota.release": ScriptForm(script=_script(_QUOTA, "release"), arguments=_release, reply=_none, concludes=True),
     }
 
@@ -93,6 +97,15 @@ def _entry(step: Enter, reply: Any) -> Entry:  # noqa: ANN401 - as Redis answers
     lines = step.target.limits
     decided = step.shares[share - 1].line if share else lines[line - 1] if line else None
     return Entry(outcome.decode(), wait, decided, bool(probe), max(0, share - 1))
+
+
+def _undo_entry(step: Enter, reply: object) -> Settle | None:
+    goes_on = isinstance(reply, Entry) and reply.outcome in ("go", "wait")
+    return None if goes_on else Settle(step.call, None, refund="everything")
+
+
+def _undo_spending(step: Spend, reply: object) -> Release | None:
+    return None if reply is None else Release(step.call)
 
 
 def _answered(step: Answered) -> Sequence[str | int]:

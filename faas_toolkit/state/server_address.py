@@ -139,7 +139,7 @@ def _tls_minimum(options: Mapping[str, str]) -> str:
 
 
 def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:4]) <= 30:
+    if not text.isascii() or not text.isdecimal() or len(text) > 2 or not 1 <= int(text) <= 30:
         _refuse("has a connect_timeout that is no number of seconds from 1 to 30.")
     return int(text)
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import Connection, delete, false  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
@@ -21,7 +21,7 @@ from faas_toolkit.state.server_address import Dialect, ServerAddress
 from faas_toolkit.state.server_driver import MIGRATION_PATIENCE, PATIENCE, Driver, Kind, Way
 from faas_toolkit.state.server_failures import meaning
 from faas_toolkit.state.server_pool import Lent, ServerPool, close
-from faas_toolkit.state.sql import MIGRATING, Database, require_tables
+from faas_toolkit.state.sql import MIGRATING, Database, metadata, require_tables
 
 if TYPE_CHECKING:
     from faas_toolkit.net.http import HardLimit
@@ -87,14 +87,17 @@ class ServerDatabase(Database):
         return self._attempt(work, "write")
 
     def check(self) -> str:
-        """Which server answers, with tables of which revision."""
+        """Which server answers, with tables of which revision; a user who may only read them is refused."""
+        self._ready = False  # another node, of a newer version, may have changed them meanwhile
         self._require_ready()
 
         def look(connection: Connection) -> tuple[str, str | None]:
             require_tables(connection, "Restore the database from a backup, or name an empty one to start anew.")
+            for table in metadata.tables.values():
+                connection.execute(delete(table).where(false()))  # asks for the right, and touches no row
             return self._driver.version(connection), history.current(connection)
 
-        version, revision = self._attempt(look, "read")
+        version, revision = self._attempt(look, "write")
         return f"The {self.dialect} store answers and is whole: {version}, tables of revision {revision}."
 
     def revision(self) -> None:

@@ -171,6 +171,16 @@ def test_a_429_halves_what_has_grown_and_a_target_is_left_alone_as_long_as_it_as
     assert 10 < outcomes.count("go") < 30
 
 
+def test_a_line_that_another_catalog_leaves_out_meanwhile_has_not_forgotten_what_was_counted(cells, key):
+    one, other = target(LimitLine("requests", 2, 60.0)), target(LimitLine("requests", 9, 10.0))
+    assert cells.apply((key,), enter(one, "a")).outcome == "go"
+    assert cells.apply((key,), enter(other, "b")).outcome == "go"
+    assert [cells.apply((key,), enter(one, call)).outcome for call in "cd"] == ["go", "too_late"]
+    cells.apply((key,), enter(other, "e"))
+    cells.apply((key,), Settle("a", None, refund="everything"))  # it never arrived
+    assert [cells.apply((key,), enter(one, call)).outcome for call in "fg"] == ["go", "too_late"]
+
+
 def test_a_ring_takes_a_kilobyte_at_most_whatever_the_weights(redis, clock, key):
     cells, limited = on_redis(redis, clock), target(LimitLine("tokens", 2_000_000_000, 60.0))
     for number in range(300):
@@ -179,6 +189,43 @@ def test_a_ring_takes_a_kilobyte_at_most_whatever_the_weights(redis, clock, key)
         clock.advance(0.5)
     state, _ = keys_of(key)
     assert 800 < redis.ask(state, "HSTRLEN", state, "r:tokens@60000000") <= 1_024
+
+
+def test_a_place_comes_back_whose_target_a_full_redis_has_pushed_out_meanwhile(redis, clock, key):
+    cells, limited = on_redis(redis, clock), target(LimitLine("concurrency", 1), LimitLine("requests", 50, 10.0))
+    cells.apply((key,), enter(limited, "a"))
+    redis.ask(key, "DEL", keys_of(key)[0])
+    assert cells.apply((key,), enter(limited, "b")).outcome == "full"  # it is still in flight
+    changed = target(LimitLine("concurrency", 1), LimitLine("requests", 50, 20.0))
+    assert cells.apply((key,), enter(changed, "c")).outcome == "full"
+    cells.apply((key,), Settle("a", True))
+    assert cells.apply((key,), enter(limited, "d")).outcome == "go"
+
+
+def test_a_place_comes_back_of_which_a_full_redis_has_pushed_out_the_lease(redis, clock, key):
+    cells, limited = on_redis(redis, clock), target(LimitLine("concurrency", 1))
+    cells.apply((key,), enter(limited, "a"))
+    redis.ask(key, "DEL", keys_of(key)[1])
+    assert cells.apply((key,), enter(limited, "b")).outcome == "go"
+    cells.apply((key,), Settle("a", True))
+    assert cells.apply((key,), enter(limited, "c")).outcome == "full"
+    cells.apply((key,), Settle("b", True))
+    assert cells.apply((key,), enter(limited, "d")).outcome == "go"
+
+
+def test_where_the_server_s_clock_is_set_back_counting_begins_anew_and_nobody_waits_until_it_has_caught_up(redis, key):
+    now = 10_000 * SECOND
+    cells = RedisCells(redis, script_forms(), now=lambda: now)
+    limited = target(LimitLine("requests", 2, 10.0), LimitLine("concurrency", 2))
+    for call in "ab":
+        cells.apply((key,), enter(limited, call))
+    now -= 2 * SECOND
+    assert cells.apply((key,), enter(limited, "c")).outcome == "full"
+    now -= 3_600 * SECOND
+    assert [cells.apply((key,), enter(limited, call)).outcome for call in "def"] == ["go", "go", "full"]
+    for call in "de":
+        cells.apply((key,), Settle(call, True))
+    assert cells.apply((key,), enter(limited, "g")).wait <= 11 * SECOND
 
 
 def test_keys_carry_the_workspace_as_their_hash_tag_and_expire(redis, clock):

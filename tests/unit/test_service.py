@@ -186,6 +186,23 @@ def test_two_calls_that_read_the_same_catalog_at_once_leave_one_runtime(service,
     assert (len(closed), len(service._kept)) == (1, 1)
 
 
+def test_a_call_is_answered_whose_runtime_is_pushed_out_while_it_reads_its_catalog(service, ask, clock, tmp_path, monkeypatch):
+    (tmp_path / "catalog.yaml").write_text(GOOD)
+    ask("file:catalog.yaml")
+    clock.advance(60)
+    load = Service._load
+
+    def slow(self, settings):
+        monkeypatch.setattr(Service, "_load", load)
+        for number in range(70):  # so many other configurations come along while this one reads
+            ask(GOOD.replace("}}", f', "keep": "{number + 1}d"}}}}'))
+        return load(self, settings)
+
+    monkeypatch.setattr(Service, "_load", slow)
+    assert ask("file:catalog.yaml").failure is None
+    assert len(service._kept) == 64
+
+
 def test_the_runtime_of_a_last_good_catalog_is_closed_when_idle_and_the_catalog_stays_known(service, ask, clock):
     ask(GOOD)
     good = ask("{", operation="workspace.capabilities").meta["catalog"]

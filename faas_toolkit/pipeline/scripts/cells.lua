@@ -8,23 +8,32 @@ if not now then
   now = time[1] * 1000000 + time[2]
 end
 
+-- A cell that was last changed so much later than now is of a time that the server's clock has taken back: it begins anew.
+local SET_BACK = 10000000
+
 local function whole(number)
   return string.format('%.0f', number)
 end
 
 local function open(index, fields)
   local cell = { key = KEYS[2 * index - 1], leases = KEYS[2 * index], fields = {}, set = {}, dropped = {}, rolls = {} }
-  local values = redis.call('HMGET', cell.key, 'until', unpack(fields))
-  local till = tonumber(values[1] or nil)
-  cell.known = till ~= nil and till > now
+  local values = redis.call('HMGET', cell.key, 'until', 'seen', unpack(fields))
+  local till, seen = tonumber(values[1] or nil), tonumber(values[2] or nil)
+  cell.known = till ~= nil and till > now and (seen or 0) <= now + SET_BACK
   if till and not cell.known then
     redis.call('DEL', cell.key, cell.leases)
   end
   cell.till = cell.known and till or 0
   for at, field in ipairs(fields) do
-    cell.fields[field] = cell.known and values[at + 1] or false
+    cell.fields[field] = cell.known and values[at + 2] or false
   end
   return cell
+end
+
+-- The call holds no place any more. To be done also where nothing is known of it: a full Redis may push out a cell's state and keep
+-- its leases.
+local function leave(cell, call)
+  redis.call('ZREM', cell.leases, call)
 end
 
 local function field_of(cell, field)
@@ -63,6 +72,7 @@ local function keep(cell, till)
     return
   end
   put(cell, 'until', whole(till))
+  put(cell, 'seen', whole(now))
   for field, roll in pairs(cell.rolls) do
     if roll.dirty then
       cell.set[field] = struct.pack('>i7i7i7i7', roll.newest, roll.used, roll.limit, roll.quiet) .. roll.parts_text

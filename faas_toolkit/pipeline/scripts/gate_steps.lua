@@ -3,10 +3,8 @@
 local BUDGET_WINDOW, BUDGET_SHARE, BUDGET_FLOOR, BUDGET_PARTS = 60000000, 10, 3, 6
 
 -- What the catalog says of the target stands in its cell as it was last said: whoever settles does not know it.
-local function restate(cell, lines, lines_text, rules_text)
-  local before = field_of(cell, 'lines')
-  if before ~= lines_text then
-    forget_lines(cell, before and cjson.decode(before) or {}, lines)
+local function restate(cell, lines_text, rules_text)
+  if field_of(cell, 'lines') ~= lines_text then
     put(cell, 'lines', lines_text)
   end
   if field_of(cell, 'rules') ~= rules_text then
@@ -166,7 +164,7 @@ local function enter()
     table.insert(fields, ring_name(line))
   end
   local cell = open(1, fields)
-  restate(cell, lines, ARGV[2], ARGV[3])
+  restate(cell, ARGV[2], ARGV[3])
   local target, quotas = target_in(cell), quotas_in(asked.shares, 2, asked.call)
   target.limits = limits_of(cell, lines)
   local held, reply = held_by(cell, asked.call), nil
@@ -182,7 +180,7 @@ end
 
 local function known_target(fields)
   local cell = open(1, { 'rules', 'memory', 'booked', 'not_before', unpack(fields) })
-  return cell.known and target_in(cell) or nil
+  return cell.known and target_in(cell) or nil, cell
 end
 
 -- ARGV: time. Replies 1 where one more may wait.
@@ -211,12 +209,17 @@ end
 -- ARGV: time, call, answered, took, throttled, measures to give back, usage, retry_after or ''.
 local function settle_call()
   local call = ARGV[2]
-  local target = known_target({ 'breaker', 'answered', 'saturation', 'h:' .. call })
+  local target, own = known_target({ 'breaker', 'answered', 'saturation', 'h:' .. call })
   local quotas = {}
+  if not target then
+    leave(own, call)
+  end
   for index = 2, #KEYS / 2 do
     local cell = open(index, { 'booked', 'h:' .. call })
     if cell.known then
       table.insert(quotas, { cell = cell })
+    else
+      leave(cell, call)
     end
   end
   local give_back = {}

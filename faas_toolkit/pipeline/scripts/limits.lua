@@ -86,7 +86,8 @@ local function change(roll, part, difference)
   end
 end
 
--- A line is {unit, period, limit, adapt_to or 0}; its ring is named by unit and period, so a changed limit keeps what was counted.
+-- A line is {unit, period, limit, adapt_to or 0}; its ring is named by unit and period, so a changed limit keeps what was counted,
+-- and so does a line that another catalog leaves out meanwhile.
 local function ring_name(line)
   return 'r:' .. line[1] .. '@' .. whole(line[2])
 end
@@ -248,30 +249,6 @@ local function due(cell, call, held)
   return now
 end
 
--- Lines that are gone are forgotten, also by those who have booked on them.
-local function forget_lines(cell, before, after)
-  local gone, any = {}, false
-  for _, line in ipairs(before) do
-    gone[ring_name(line)] = true
-  end
-  for _, line in ipairs(after) do
-    gone[ring_name(line)] = nil
-  end
-  for name in pairs(gone) do
-    drop(cell, name)
-    any = true
-  end
-  for _, call in ipairs(any and redis.call('ZRANGE', cell.leases, 0, -1) or {}) do
-    local held = held_by(cell, call)
-    for index = #held, 3, -1 do
-      if gone[held[index][1]] then
-        table.remove(held, index)
-      end
-    end
-    note_held(cell, call, held)
-  end
-end
-
 local function fetch_rings(cell, held)
   local names = {}
   for index = 3, #held do
@@ -288,11 +265,12 @@ local MOST_USED = 1000000000000
 local function settle(cell, call, usage, give_back, held)
   held = held or held_by(cell, call)
   if not held then
+    leave(cell, call)
     return nil
   end
   fetch_rings(cell, held)
   redis.call('HDEL', cell.key, 'h:' .. call)
-  redis.call('ZREM', cell.leases, call)
+  leave(cell, call)
   cell.fields['h:' .. call] = false
   for index = 3, #held do
     local name, part, weight = unpack(held[index])

@@ -65,6 +65,8 @@ local function release()
     if cell.known then
       settle(cell, call, {}, {})
       keep_settled(cell)
+    else
+      leave(cell, call)
     end
   end
 end

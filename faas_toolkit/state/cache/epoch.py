@@ -20,7 +20,8 @@ OWNER = "cache"
 class EpochCache:
     """The tiers of a cache, with a key and names of the age that each workspace's cache is in.
 
-    Where the age cannot be told, because the database is away, nothing is found and nothing kept.
+    Where the age cannot be told, because the database is away, nothing is found and nothing kept. A lease belongs to its age:
+    what was asked for before an erasure is not kept after it.
     """
 
     def __init__(self, *, store: TieredCache, keys: DataKeys) -> None:
@@ -33,21 +34,24 @@ class EpochCache:
         return None if aged is None else self._store.get(aged[0], aged[1] + name)
 
     def put(self, workspace: Workspace, name: str, kept: Kept, token: str = "") -> None:
-        """Keeps the value for this age; `token`: of the lease it was made under."""
-        aged = self._aged(workspace)
-        if aged is not None:
-            self._store.put(aged[0], aged[1] + name, kept, token)
+        """Keeps the value for this age; `token`: of the lease it was made under, which must be of this age too."""
+        aged, (age, lease) = self._aged(workspace), _parts(token)
+        if aged is not None and age in (None, aged[1]):
+            self._store.put(aged[0], aged[1] + name, kept, lease)
 
     def take(self, workspace: Workspace, name: str, seconds: float) -> Lead:
         """Who makes the value in this age."""
         aged = self._aged(workspace)
-        return Lead("") if aged is None else self._store.take(aged[0], aged[1] + name, seconds)
+        if aged is None:
+            return Lead(":")
+        lead = self._store.take(aged[0], aged[1] + name, seconds)
+        return lead if lead.token is None else lead._replace(token=f"{aged[1]}:{lead.token}")
 
     def give_up(self, workspace: Workspace, name: str, token: str) -> None:
         """Ends a lease without a value."""
-        aged = self._aged(workspace)
-        if aged is not None:
-            self._store.give_up(aged[0], aged[1] + name, token)
+        aged, (age, lease) = self._aged(workspace), _parts(token)
+        if aged is not None and age == aged[1]:
+            self._store.give_up(aged[0], aged[1] + name, lease)
 
     def _aged(self, workspace: Workspace) -> tuple[Workspace, str] | None:
         """The workspace with the key of this age, for which both its own and the age's are needed; and how names begin."""
@@ -57,3 +61,9 @@ class EpochCache:
             return None
         key = hmac.digest(age, workspace.key, "sha256")
         return replace(workspace, key=key, older=(), root=key), hashlib.sha256(age).hexdigest()[:16]
+
+
+def _parts(token: str) -> tuple[str | None, str]:
+    """The age of a lease (None: without a lease) and its token in the store."""
+    age, colon, lease = token.partition(":")
+    return (age if colon else None), lease

@@ -24,6 +24,14 @@ def _unshared[S](step: S, processes: int | None) -> S:
     return step
 
 
+def _nothing_taken(step: object, reply: object) -> None:
+    return None
+
+
+REFUSED = object()
+"""The reply of nobody: the call may not go on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptForm:
     """The script that comes to the same decision as the steps of one name."""
@@ -36,6 +44,9 @@ class ScriptForm:
     """From the step and the script's answer, what the step would have replied."""
     concludes: bool = False
     """It tells how something ended and decides nothing; its reply is None."""
+    undo: Callable[[Any, Any], Any] = _nothing_taken
+    """The step that takes back what the step has taken on a store whose answer was lost, after this reply of another one; None:
+    nothing is to be taken back, as the call goes on. The reply is `REFUSED` where no other one was asked."""
     share: Callable[[Any, int | None], Any] = _unshared
     """The step with its limits divided among so many processes; None: without limits."""
 

@@ -18,7 +18,12 @@ from faas_toolkit.state.redis.servers import servers_at
 
 TRY_EVERY = 1.0
 """Seconds between two tries while Redis is away."""
-_CHECK = Script("return redis.call('SET', KEYS[1], '1', 'PX', '1000')")
+_CHECK = Script("""
+redis.call('SET', KEYS[1], redis.call('TIME')[1], 'PX', 1000)
+redis.call('HSET', KEYS[2], 'now', redis.call('GET', KEYS[1]))
+redis.call('ZADD', KEYS[3], 1, redis.call('HGET', KEYS[2], 'now'))
+return redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+""")
 _REDIRECTIONS = 5
 """How often a command may be sent on; each time the server says that it did not run it."""
 
@@ -63,8 +68,8 @@ class RedisConnection:
             return self._guarded(keys[0], ("EVAL", script.text, *tail))
 
     def check(self) -> None:
-        """Runs a script that writes, as decisions do; raises as `ask`."""
-        self.run(_CHECK, ("{check}",), ())
+        """Runs a script that does what decisions do; raises as `ask`."""
+        self.run(_CHECK, ("{check}", "{check}:hash", "{check}:set"), ())
 
     def close(self) -> None:
         """Disconnects."""
@@ -162,10 +167,10 @@ def _meaning(error: Exception) -> Failure:
     behind = _failure_behind(error)
     if behind is not None:
         return behind
-    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _is_forbidden_in_a_script(error):
         return Unavailable(
             "Redis refuses the user name or password of the setting 'redis_url', or what that user may do.",
-            hint="The user needs scripts, strings, hashes, sets and sorted sets on the keys that begin with {.",
+            hint="The user needs TIME, and scripts, strings, hashes and sorted sets on the keys that begin with {.",
             retryable=False,
             not_executed=True,
         )
@@ -177,6 +182,11 @@ def _meaning(error: Exception) -> Failure:
             retryable=False,
         )
     return _gone(not_executed=isinstance(error, _NOT_NOW))
+
+
+def _is_forbidden_in_a_script(error: Exception) -> bool:
+    """Redis then gives a text without a code: 7.0 and 7.2 each one of their own."""
+    return isinstance(error, exceptions.ResponseError) and str(error).startswith(("The user executing the script", "ACL failure"))
 
 
 def _failure_behind(error: BaseException) -> Failure | None:

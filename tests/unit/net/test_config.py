@@ -97,6 +97,15 @@ def test_a_target_carries_its_limits_breaker_and_timeout():
     assert (target.breaker.open_for, target.breaker.minimum, target.breaker.window) == (60.0, 2, 30.0)
 
 
+def test_lines_that_count_the_same_are_one_as_tight_as_all_of_them():
+    said = [{"requests": 60, "per": "60s", "adapt_to": 90}, {"requests": 70, "per": 60}, {"requests": 5, "per": "1s"}]
+    lines = TargetSection.model_validate({"limits": said}).to_target("x").limits
+    assert lines == (LimitLine("requests", 60, 60.0, adapt_to=70), LimitLine("requests", 5, 1.0))
+    said = [{"concurrency": 3}, {"concurrency": 2}, {"requests": 9, "per": "1s", "adapt_to": 12}]
+    lines = TargetSection.model_validate({"limits": said}).to_target("x").limits
+    assert lines == (LimitLine("concurrency", 2), LimitLine("requests", 9, 1.0, adapt_to=12))
+
+
 def test_a_breaker_says_what_is_slow_and_what_is_saturated():
     section = TargetSection.model_validate(
         {

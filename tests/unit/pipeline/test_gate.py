@@ -63,6 +63,20 @@ class House:
         return len(self.state.limits.pending)
 
 
+def test_a_store_that_does_not_answer_leaves_no_doubt_that_the_target_was_not_asked():
+    class Silent:
+        def apply(self, keys, step):
+            raise Unavailable("Redis does not answer.")  # the step may have been run there
+
+    house = House()
+    house.gate = Gate(cells=Silent(), clock=house.clock)
+    send = Script("never")
+    with pytest.raises(Unavailable) as refused:
+        house.ask(send)
+    assert refused.value.not_executed
+    assert send.sent == 0
+
+
 class TestLimits:
     def test_a_call_waits_for_its_place_and_the_record_says_how_long(self):
         house = House(limits=(TEN,), max_wait=11)

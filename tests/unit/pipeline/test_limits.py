@@ -153,7 +153,7 @@ def test_a_changed_catalog_keeps_what_was_counted():
     limits = Limits((TEN, LimitLine("tokens", 1_000, 60.0)), 0)
     for number in range(50):
         reserve(limits, str(number), 0)
-    limits.restate((LimitLine("requests", 60, 10.0), LimitLine("requests", 70, 10.0)), 0)
+    limits.restate((LimitLine("requests", 60, 10.0), LimitLine("requests", 70, 20.0)), 0)
     assert [ring.used for ring in limits.rings] == [50, 0]
     assert sum(reserve(limits, f"n{number}", SECOND).outcome == "reserved" for number in range(40)) == 10
     limits.restate((LimitLine("requests", 5, 10.0),), SECOND)

@@ -65,6 +65,22 @@ def test_the_last_failure_is_raised_after_the_targets_number_of_attempts():
     assert house.send.sent == 3
 
 
+def test_the_target_s_own_failure_is_raised_where_the_store_that_decides_about_repetitions_is_away():
+    house = House()
+
+    class AwayForRepetitions(MemoryCells):
+        def apply(self, keys, step):
+            if step.name == "gate.repeat":
+                raise Unavailable("Redis does not answer.", not_executed=True)
+            return super().apply(keys, step)
+
+    house.outbound = build_outbound(cells=AwayForRepetitions(house.clock), clock=house.clock, random=lambda: 0.5)
+    slow = TimeoutUnknown("slow")
+    with pytest.raises(TimeoutUnknown) as raised:
+        house.ask(slow)
+    assert raised.value is slow
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 4])
 def test_a_target_says_how_often_it_is_asked(attempts):
     assert House(attempts=attempts).failing(DOWN) == attempts

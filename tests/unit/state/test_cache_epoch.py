@@ -47,6 +47,16 @@ def test_what_is_kept_is_found_until_the_age_ends(cache, keys):
     assert cache.get(ONE, "name").value == b"new"
 
 
+def test_what_was_asked_for_before_the_age_ended_is_not_kept_after_it(cache, keys):
+    token = cache.take(ONE, "name", 20).token
+    keys.destroy(ONE, [keys.name(ONE, OWNER)])
+    cache.put(ONE, "name", Kept(b"of who is forgotten", 60), token)
+    assert cache.get(ONE, "name") is None
+    cache.give_up(ONE, "name", token)
+    cache.put(ONE, "name", Kept(b"new", 60), cache.take(ONE, "name", 20).token)
+    assert cache.get(ONE, "name").value == b"new"
+
+
 def test_the_workspace_s_key_alone_opens_nothing_of_it(cache, store):
     cache.put(ONE, "name", Kept(b"value", 60))
     assert store.get(ONE, "name") is None

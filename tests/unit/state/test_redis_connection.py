@@ -1,19 +1,26 @@
 """Connections to real Redis servers in each arrangement, and what is said when they fail."""
 
+import re
+from pathlib import Path
 from urllib.parse import quote
 
 import gevent
 import pytest
 
 from faas_toolkit.core.errors import Blocked, InvalidInput, Unavailable
+from faas_toolkit.core.outbound import LimitLine, Target
 from faas_toolkit.net.egress import OPERATOR_ALLOW, EgressGuard
+from faas_toolkit.pipeline.gate_steps import Enter
+from faas_toolkit.pipeline.script_forms import script_forms
 from faas_toolkit.state.redis.address import RedisAddress
+from faas_toolkit.state.redis.cells import RedisCells
 from faas_toolkit.state.redis.connection import TRY_EVERY, RedisConnection
 from faas_toolkit.state.redis.script import Script
 from tests.fakes.clock import FakeClock
 from tests.fakes.data_servers import RedisServer, running
 from tests.fakes.redis_arrangements import SentinelServer, TlsRedisServer, redis_cli, running_cluster
 
+ROOT = Path(__file__).parents[3]
 COUNT = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 
 
@@ -62,6 +69,27 @@ def test_what_the_user_may_not_do_is_said_and_does_not_count_as_away(tmp_path):
             redis.ask("{w}", "SET", "{w}", "1")
         assert not caught.value.retryable
         assert redis.ask("{w}", "GET", "{w}") is None
+
+
+def test_the_user_that_the_pages_describe_may_do_what_a_decision_needs(tmp_path):
+    page = (ROOT / "docs" / "redis.md").read_text()
+    rights = re.search("The user of an ACL needs `([^`]+)`", page)[1].split()
+    with running(lambda folder: RedisServer(folder, "--user", *["app", "on", ">pw", *rights]), tmp_path) as server:
+        redis = connect(server.url.replace("//", "//app:pw@"))
+        redis.check()
+        line = Target(id="target", limits=(LimitLine("requests", 5, 10.0), LimitLine("concurrency", 2)))
+        step = Enter(target=line, call="a", cost={}, first=True, patience=0, lease=1_000_000, probe_lease=1_000_000)
+        assert RedisCells(redis, script_forms()).apply(("w:target",), step).outcome == "go"
+
+
+def test_a_user_who_lacks_what_a_decision_needs_is_told_when_the_settings_are_checked(tmp_path):
+    rights = ["~{*", "+@read", "+@write", "+@scripting", "+ping"]
+    with running(lambda folder: RedisServer(folder, "--user", *["app", "on", ">pw", *rights]), tmp_path) as server:
+        redis = connect(server.url.replace("//", "//app:pw@"))
+        with pytest.raises(Unavailable, match="what that user may do") as caught:
+            redis.check()
+    assert "TIME" in caught.value.hint
+    assert redis.away_since is None
 
 
 def test_tls_checks_the_name_and_the_authority(tmp_path):

@@ -1,5 +1,7 @@
 """What decides while Redis is away, and how it comes back: on a real server that is killed, paused and started again."""
 
+import time
+
 import pytest
 
 from faas_toolkit.core.errors import Blocked, Unavailable
@@ -26,6 +28,19 @@ SECOND = 1_000_000
 def server(tmp_path):
     with running(RedisServer, tmp_path) as redis:
         yield redis
+
+
+@pytest.fixture
+def until():
+    """Waits for what the server does by itself."""
+
+    def wait(met, seconds=5):
+        end = time.monotonic() + seconds
+        while not met() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert met()
+
+    return wait
 
 
 class Process:
@@ -135,6 +150,82 @@ def test_open_limits_nothing_and_still_has_a_breaker(server, clock):
     for number in range(5):
         lax.cells.apply(KEY, Settle(str(number), False))
     assert lax.enter("x", TEN) == "failed"
+
+
+ONE = limited(LimitLine("concurrency", 1))
+
+
+def test_a_place_comes_back_of_a_call_that_ended_while_redis_hung(server, clock):
+    process, other = Process(server, clock), Process(server, clock)
+    process.enter("a", ONE)
+    server.pause()
+    process.settle("a")
+    server.resume()
+    assert other.enter("b", ONE) == "full"
+    clock.advance(TRY_EVERY)
+    process.settle("of another call")
+    assert other.enter("c", ONE) == "go"
+
+
+@pytest.mark.parametrize(("gone", "expected"), [("closed", Unavailable), ("local_share", "full")])
+def test_who_was_refused_while_redis_hung_keeps_no_place_there_although_redis_heard_of_it_later(
+    server, clock, until, gone, expected
+):
+    process = Process(server, clock, gone=gone)
+    process.local.apply(KEY, Enter(target=ONE, call="x", cost={}, first=True, patience=0, lease=SECOND, probe_lease=SECOND))
+    process.enter("to connect", TEN)
+    process.settle("to connect")
+    server.pause()
+    try:
+        outcome = process.enter("a", ONE)
+    except Unavailable:
+        outcome = Unavailable
+    assert outcome == expected
+    server.resume()
+    until(lambda: redis_cli(server.port, "ZCARD", keys_of(KEY[0])[1]) == "1")
+    clock.advance(TRY_EVERY)
+    assert process.enter("b", ONE) == "go"
+
+
+def test_who_asks_again_after_redis_hung_keeps_the_place_that_redis_gave_meanwhile(server, clock, until):
+    process = Process(server, clock, gone="closed")
+    process.enter("to connect", TEN)
+    process.settle("to connect")
+    server.pause()
+    with pytest.raises(Unavailable):
+        process.enter("a", ONE)
+    server.resume()
+    until(lambda: redis_cli(server.port, "ZCARD", keys_of(KEY[0])[1]) == "1")
+    clock.advance(TRY_EVERY)
+    assert process.enter("a", ONE) == "go"
+    assert process.enter("b", ONE) == "full"
+
+
+def test_no_answer_is_lost_over_the_counters_of_an_outage_that_are_all_in_use(server, clock):
+    process = Process(server, clock)
+    process.local = process.cells._local = MemoryCells(clock, max_cells=1)
+    process.enter("a", ONE)
+    server.kill()
+    process.cells.apply(
+        ("w:other",), Enter(target=TEN, call="b", cost={}, first=True, patience=0, lease=SECOND, probe_lease=SECOND)
+    )
+    assert process.settle("a") is None
+    server.start()
+    clock.advance(TRY_EVERY)
+    assert process.settle("a") is None
+
+
+def test_no_answer_is_lost_where_the_address_may_not_be_opened_any_more(server, clock):
+    process = Process(server, clock)
+    process.enter("a", ONE)
+
+    def blocked(keys, step):
+        raise Blocked("The name leads to another place now.")
+
+    process.cells._shared.apply = blocked
+    assert process.settle("a") is None
+    with pytest.raises(Blocked):
+        process.enter("b", ONE)
 
 
 def test_it_goes_back_to_redis_by_itself(server, clock):

@@ -75,6 +75,7 @@ REFUSED = {
     "an old TLS": "postgresql://me:s3cr3t@db.example/data?ssl_min_protocol_version=TLSv1",
     "no number": "postgresql://me:s3cr3t@db.example/data?connect_timeout=soon",
     "no seconds": "postgresql://me:s3cr3t@db.example/data?connect_timeout=0",
+    "seconds behind zeros": "postgresql://me:s3cr3t@db.example/data?connect_timeout=00030000",
     "too many seconds": "postgresql://me:s3cr3t@db.example/data?connect_timeout=300000000000000000000",
     "an option without a value": "postgresql://me:s3cr3t@db.example/data?sslmode",
     "a hundred options": "postgresql://me:s3cr3t@db.example/data?" + "&".join(f"o{n}=1" for n in range(100)),

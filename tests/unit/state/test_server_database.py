@@ -147,6 +147,26 @@ def test_a_user_without_rights_is_told_which_are_needed(nodes, server, kind):
     assert "docs/operations.md" in failure.hint
 
 
+def test_a_user_who_may_only_read_is_told_when_the_settings_are_checked(nodes, server, kind):
+    nodes.open().check()
+    name = nodes.url.rpartition("/")[2]
+    if kind == "postgresql":
+        server.execute("CREATE ROLE looks LOGIN PASSWORD 'pass word'")
+        server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks", name)
+    else:
+        server.execute("CREATE USER looks@'127.0.0.1' IDENTIFIED BY 'pass word'")
+        server.execute(f"GRANT SELECT ON {name}.* TO looks@'127.0.0.1'")
+    failure = failure_of(server_database(server.url_of(name, "looks")).check)
+    assert failure.message == "The database server refuses the user a right that the toolkit needs."
+
+
+def test_a_database_that_a_newer_version_changes_meanwhile_is_told_when_it_is_checked(nodes, server):
+    database = nodes.open()
+    database.check()
+    server.execute("UPDATE faas_toolkit_version SET version_num = '9999'", nodes.url.rpartition("/")[2])
+    assert "revision 9999" in failure_of(database.check).message
+
+
 def test_a_server_that_can_only_be_read_is_told_until_it_can_be_written(nodes, server, kind):
     database = nodes.open()
     database.write(put("a"))
