@@ -238,6 +238,28 @@ def test_any_bytes_are_a_document_or_an_error_that_teaches(content, name):
     assert "\0" not in text
 
 
+@pytest.mark.parametrize(
+    ("value", "filler"),
+    [
+        ("zhang@example.com", "中"),
+        ("zhang.wei@chenguang.example", "中"),
+        ("11010519491231002X", "中"),
+        ("4111 1111 1111 1111", "word "),
+        ("+86 138 0013 8000", "word "),
+        ("Tel. 4155550132", "word "),
+        ("Tel. (mobile) 4155550132", "word. "),
+        ("DE89 3704 0044 0532 0130 00", "word "),
+        ("sk-proj1-" + "a1B2" * 20, "中"),
+    ],
+)
+def test_what_a_detector_finds_in_a_long_line_is_whole_in_one_passage(value, filler):
+    """A half address or number in a passage would be masked for nobody."""
+    for before in range(1_050, 1_210, 3):
+        text = (filler * before)[:before] + " " if filler.isascii() else filler * (before // 2)
+        passages = [piece.text for piece in cut(f"{text}{value} {filler * 200}")]
+        assert any(value in passage for passage in passages), (before, [passage[-40:] for passage in passages])
+
+
 def test_damage_in_one_place_does_not_cost_the_document():
     assert "good" in decode(b"good text " * 50 + b"\xff" + b" more good text" * 50, "a.txt").text
 
