@@ -159,6 +159,7 @@ def test_pages_follow_each_other_without_a_gap_also_where_rows_have_the_same_tim
         ({"cursor": "WzFlOTk5LCJhIiwxXQ"}, "cursor"),
         ({"cursor": "WzEsImEiLDFlOTk5XQ"}, "cursor"),
         ({"cursor": "WzEsImEiLC0xXQ"}, "cursor"),
+        ({"cursor": "WzEsIlx1ZDgwMCIsMV0"}, "cursor"),
     ],
 )
 def test_what_cannot_be_meant_teaches(ask, arguments, taught):
