@@ -87,7 +87,7 @@ def _described(attempt: TargetAttempt) -> list[object]:
 
 
 def _unescaped(value: object) -> object:
-    """JSON that came as a text, with the characters that it spells (`\\u0040`): no detector reads escapes within escapes."""
+    r"""JSON that came as a text, with the characters that it spells (`\u0040`): no detector reads escapes within escapes."""
     if not (isinstance(value, str) and "\\u" in value and len(value) <= MAX_JSON_BYTES):
         return value
     try:
