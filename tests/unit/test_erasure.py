@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,26 @@ def test_a_person_is_found_by_id_email_and_phone_and_a_look_changes_nothing(offi
     assert rows == office.stores.database.read(
         lambda connection: connection.exec_driver_sql("SELECT * FROM crm_people").fetchall()
     )
+
+
+def test_a_namesake_with_the_same_number_in_another_form_stays_whole(office):
+    twin = Draft("person", 7, {"name": NAME.upper(), "phone": "020 7946 0123", "email": "other@acme.example"})
+    office.stores.database.write(lambda connection: store(connection, ONE.id, [twin]))
+    assert report(office.erase())["crm", "person:7"] == "keep"
+    office.confirmed()
+    kept = office.stores.database.read(
+        lambda connection: connection.exec_driver_sql("SELECT name, phone FROM crm_people WHERE id = 7").fetchall()
+    )
+    assert kept == [(NAME.upper(), "020 7946 0123")]
+
+
+@pytest.mark.parametrize("parts", [("and then Zuleika", "Quintal left"), ("call 020 79", "46 0123 now")])
+def test_a_document_that_names_the_person_across_two_passages_is_told(office, parts):
+    first, second = (document("Long", part).passages[0] for part in parts)
+    torn = replace(document("Long", "x"), passages=(first, second))
+    office.fill(OTHER, documents=[torn])
+    told = report(office.run("workspace.erase", {"person": EMAIL}, workspace=OTHER))
+    assert told["knowledge", "notes:1"] == "keep"
 
 
 def fragments():
