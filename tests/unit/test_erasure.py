@@ -182,6 +182,14 @@ def test_a_person_is_found_by_id_email_and_phone_and_a_look_changes_nothing(offi
     )
 
 
+@pytest.mark.parametrize("name", [NAME, f" {NAME.upper()} ", "Zuleika\u00a0 Quintal", ALIAS])
+def test_a_name_is_refused_with_the_ids_of_who_has_it(office, name):
+    with pytest.raises(InvalidInput) as refused:
+        office.erase(name)
+    assert "person:1" in refused.value.message
+    assert NAME not in refused.value.as_text()
+
+
 def test_a_namesake_with_the_same_number_in_another_form_stays_whole(office):
     twin = Draft("person", 7, {"name": NAME.upper(), "phone": "020 7946 0123", "email": "other@acme.example"})
     office.stores.database.write(lambda connection: store(connection, ONE.id, [twin]))

@@ -78,18 +78,37 @@ def _page(connection: Connection, *, workspace: str, entity: Entity, after: int)
 
 
 def _chosen(people: Sequence[_Row], given: str) -> list[_Row]:
-    """Whom the text means: an id, an e-mail address (all records with it), or a phone number that is one person's."""
+    """Whom the text means: an id, an e-mail address (all records with it), or a phone number that is one person's; no name."""
     named = parse_id(given)
     if named is not None and named[0] == "person":
         return [row for row in people if str(row["id"]) == named[1]]
     if "@" in given:
         return [row for row in people if folded(row["email"] or "") == folded(given)]
+    _require_no_name(people, given)
     digits = _digits_of(given)
     found = [row for row in people if digits and row["phone"] and same_phone(digits, phone_digits(row["phone"]))]
     if len({(row["email"] or row["id"]) for row in found}) > 1:
-        ids = ", ".join(f"person:{row['id']}" for row in found[:_MOST_NAMED])
-        raise InvalidInput(f"This phone number belongs to {len(found)} people: {ids}.", hint="Give the id of the one you mean.")
+        raise InvalidInput(
+            f"This phone number belongs to {len(found)} people: {_ids(found)}.", hint="Give the id of the one you mean."
+        )
     return found
+
+
+def _require_no_name(people: Sequence[_Row], given: str) -> None:
+    """A name that was taken for a subject would be reported as erased, and the record would stay."""
+    whole = " ".join(folded(given).split())
+    bearers = [
+        row for row in people if whole in {" ".join(folded(row[name] or "").split()) for name in ("name", "also_known_as")}
+    ]
+    if bearers:
+        raise InvalidInput(
+            f"This is a name, which others may have too; here: {_ids(bearers)}.",
+            hint="Give the id, the e-mail address or the phone number of the one you mean.",
+        )
+
+
+def _ids(rows: Sequence[_Row]) -> str:
+    return ", ".join(f"person:{row['id']}" for row in rows[:_MOST_NAMED])
 
 
 def _digits_of(given: str) -> str:
