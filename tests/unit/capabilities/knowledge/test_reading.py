@@ -116,7 +116,20 @@ def test_a_document_has_the_title_it_brings_along_unless_one_is_given(content, n
 
 def test_a_text_without_a_title_is_called_by_its_first_words():
     assert read("Goods can be returned.\nMore.", "")[0].title == "Goods can be returned."
-    assert len(read("word " * 100, "")[0].title) <= 81
+    title = read("word " * 100, "")[0].title
+    assert title.startswith("word word")
+    assert title.endswith("…")
+    assert len(title) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "left"), [("zhang.wei@example.com", "zhang"), ("+86 138 0013 8000", "138"), ("4111 1111 1111 1111", "411")]
+)
+@pytest.mark.parametrize("before", range(62, 80, 2))
+def test_the_first_words_hold_no_half_address_or_number(value, left, before):
+    for filler in ("中" * before, ("word " * before)[:before] + " "):
+        title = read(f"{filler}{value} and more words that follow", "")[0].title
+        assert value in title or left not in title
 
 
 def test_html_keeps_headings_items_and_cells_and_leaves_out_what_nobody_reads():
