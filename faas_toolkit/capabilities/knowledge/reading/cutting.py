@@ -18,6 +18,8 @@ _WIDE = re.compile("[\u0e00-\u0eff\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-
 # After a full stop with a space, but not between a number and the word that says what it is ("Tel. 415 …"), and after the full
 # stops that need none.
 _SENTENCE_END = re.compile(r"(?<=[.!?;:…])\s+(?![^\d\n]{0,16}\d)|(?<=[。！？；])")
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY")
+"""Begins a passage, so that a key of the usual size (RSA, 2,048 bits) is cut once, and each half is known for what it is."""
 _AROUND = 600
 """Characters on each side of a cut that a detector reads."""
 _MOST_CUTS = 8
@@ -84,7 +86,7 @@ def _packed(body: str) -> Iterator[str]:
     width = 0
     for part in _parts(body):
         wide = _width(part)
-        if kept and width + wide > MAX_WIDTH:
+        if kept and (width + wide > MAX_WIDTH or _KEY_BEGINS.match(part)):
             if full := "".join(kept).strip():
                 yield full
             kept, width = [], 0

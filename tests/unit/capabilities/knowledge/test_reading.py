@@ -12,6 +12,7 @@ from faas_toolkit.capabilities.knowledge.reading.decoding import decode
 from faas_toolkit.capabilities.knowledge.reading.document import MAX_FILE_BYTES, Given, Said, draft_of
 from faas_toolkit.capabilities.knowledge.reading.html_text import text_of_html
 from faas_toolkit.core.errors import Failure, InvalidInput, TooLarge
+from faas_toolkit.core.redaction import mask_text
 
 
 def read(content, name="a.txt", said=None, **more):
@@ -271,6 +272,14 @@ def test_what_a_detector_finds_in_a_long_line_is_whole_in_one_passage(value, fil
         text = (filler * before)[:before] + " " if filler.isascii() else filler * (before // 2)
         passages = [piece.text for piece in cut(f"{text}{value} {filler * 200}")]
         assert any(value in passage for passage in passages), (before, [passage[-40:] for passage in passages])
+
+
+@pytest.mark.parametrize("before", [0, 400, 800, 1_150])
+def test_a_private_key_of_the_usual_size_is_known_as_one_in_every_passage(before):
+    lines = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"] * 26)
+    key = f"-----BEGIN PRIVATE KEY-----\n{lines}\nkQ==\n-----END PRIVATE KEY-----"
+    passages = [piece.text for piece in cut(f"{'word ' * (before // 5)}\n{key}\nKeep it.")]
+    assert not any("MIIEv" in mask_text(passage, ["secret"]) for passage in passages)
 
 
 def test_damage_in_one_place_does_not_cost_the_document():
