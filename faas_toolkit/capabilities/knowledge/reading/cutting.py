@@ -152,19 +152,19 @@ def _harmless(text: str, least: int, end: int) -> int:
         torn = _torn(text, places[-1])
         if torn is None:
             return places[-1]
-        end = min(torn, places[-1] - 1)
+        end = min(torn, places[-1] - (1 << len(places)))  # ever further: the word that says what it is may be long
     return places[0]
 
 
 def _torn(text: str, place: int) -> int | None:
-    """Where to look next, before what a cut at this place would hide from a detector; None where it hides nothing."""
-    start = max(0, place - _AROUND)
-    after = text[place : place + _AROUND]
-    whole = find_personal_data(text[start : place + _AROUND], DETECTORS)
-    parts = [(found.start + start, found.end + start) for found in find_personal_data(text[start:place], DETECTORS)]
-    parts += [(found.start + place, found.end + place) for found in find_personal_data(after, DETECTORS)]
-    torn = [found for found in whole if (found.start + start, found.end + start) not in parts]
-    return min((found.start + start for found in torn), default=None) if torn else None
+    """Where the first finding begins that a cut at this place would hide from a detector; None where it hides nothing."""
+    start, end = max(0, place - _AROUND), place + _AROUND
+    left = {*_spans(text, start, place), *_spans(text, place, end)}
+    return min((found for found, stop in _spans(text, start, end) if (found, stop) not in left), default=None)
+
+
+def _spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    return [(start + found.start, start + found.end) for found in find_personal_data(text[start:end], DETECTORS)]
 
 
 def _width(text: str) -> int:

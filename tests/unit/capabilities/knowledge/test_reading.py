@@ -262,6 +262,7 @@ def test_any_bytes_are_a_document_or_an_error_that_teaches(content, name):
         ("+86 138 0013 8000", "word "),
         ("Tel. 4155550132", "word "),
         ("Tel. (mobile) 4155550132", "word. "),
+        ("WhatsApp-number::::::4155550132", "中"),
         ("DE89 3704 0044 0532 0130 00", "word "),
         ("sk-proj1-" + "a1B2" * 20, "中"),
     ],
