@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from faas_toolkit.core.call import Workspace
-from faas_toolkit.core.detectors.text import INVISIBLE, plain
+from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, plain
 
 ERASED = "[erased]"
 """What stands in a text where somebody was named."""
@@ -68,7 +68,8 @@ class Person:
 
     def is_named_in(self, text: str) -> bool:
         """Whether a text names the person in a way that means nobody else."""
-        return self._pattern is not None and self._pattern.search(folded(text)) is not None
+        plainly = folded(text)
+        return self._pattern is not None and self._may_stand_in(plainly) and self._pattern.search(plainly) is not None
 
     def taken_out_of(self, text: str, *, linked: bool = False) -> str:
         """The text without the person; `linked`: it hangs on them, so that a shared name means them too."""
@@ -83,6 +84,17 @@ class Person:
 
     def _own(self, values: Iterable[str]) -> list[str]:
         return [value for value in values if value not in self.shared]
+
+    def _may_stand_in(self, plainly: str) -> bool:
+        """A quick look, since most texts name nobody: the longest word of a name or address, or digits enough for a number."""
+        return any(hint in plainly for hint in self._hints) or (
+            bool(self.phones) and DIGITS_TOGETHER.search(plainly.replace("\n", " ")) is not None
+        )
+
+    @cached_property
+    def _hints(self) -> frozenset[str]:
+        texts = (*self.records, *self.emails, *self.names)
+        return frozenset(max(words, key=len) for text in texts if (words := folded(text).split()))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:

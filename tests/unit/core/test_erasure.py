@@ -38,6 +38,8 @@ NAMESAKE = Person(
         ("（＋４４）20 7946 0123", "（[erased]"),
         ("Ｍａｒｉａ da Sil\u00adva, ｍaria.silva＠acme.example。", "[erased], [erased]。"),
         ("客户张\u200b伟说", "客户[erased]说"),
+        ("call 020 79\n46 0123", "call [erased]"),
+        ("maria\nda\n\nsilva", "[erased]"),
     ],
 )
 def test_a_person_is_taken_out_however_they_are_written(text, left):

@@ -16,7 +16,8 @@ from faas_toolkit.core.erasure import Person, Trace, folded
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.state.sql import Database
 
-_PAGE = 2_000
+_PAGE = 200
+"""Rows that are looked through at once, on the hub."""
 _MOST_NAMED = 10
 
 type _Row = Mapping[str, Any]

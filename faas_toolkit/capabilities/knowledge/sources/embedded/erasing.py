@@ -15,7 +15,8 @@ from faas_toolkit.core.erasure import Action, Person, Trace
 from faas_toolkit.core.filters import as_choices
 from faas_toolkit.state.sql import Database
 
-_PAGE = 1_000
+_PAGE = 100
+"""Rows that are looked through at once, on the hub."""
 _LONGEST_NAME = 200
 """Characters."""
 
