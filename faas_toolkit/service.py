@@ -16,6 +16,7 @@ from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
+from faas_toolkit.core.redaction import mask_text
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -154,6 +155,7 @@ class Service:
         )
 
     def _meta(self, runtime: Runtime, record: Record) -> dict[str, object]:
+        detect = runtime.loaded.catalog.review.detect  # a subject may be an address, and a model reads this
         meta: dict[str, object] = {
             "request_id": record.request_id,
             "duration_ms": round((self._process.clock.monotonic() - record.started) * 1_000, 1),
@@ -168,7 +170,7 @@ class Service:
                 }
                 for attempt in record.attempts
             ],
-            "decisions": [runtime.redact(str(decision)) for decision in record.decisions],
+            "decisions": [mask_text(runtime.redact(str(decision)), detect) for decision in record.decisions],
             "catalog": runtime.loaded.hash[:12],
         }
         if runtime.stands_in:

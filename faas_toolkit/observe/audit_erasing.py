@@ -14,7 +14,8 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.data_keys import DataKeys
 from faas_toolkit.state.sql import Database
 
-_PAGE = 1_000
+_PAGE = 200
+"""Rows that are opened at once, on the hub (`observe/audit_search.py`)."""
 _EXPIRES = "They go when `audit.keep` has passed."
 _LEFT: Mapping[str, str] = {
     "rows of other callers": f"Asked about the person; sealed with those callers' keys. {_EXPIRES}",

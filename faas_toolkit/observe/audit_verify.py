@@ -19,7 +19,7 @@ from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.cipher import Cipher
 from faas_toolkit.state.sql import Database
 
-_PAGE = 2_000
+_PAGE = 500
 _MOST_FAULTS = 100
 
 

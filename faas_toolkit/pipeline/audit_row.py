@@ -1,5 +1,6 @@
 """What is kept of a call: who asked what, from where, how it was decided and how it ended. Never a secret, never an answer."""
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from faas_toolkit.core.call import Call, Decision, TargetAttempt
 from faas_toolkit.core.canonical import canonical_json, digest
 from faas_toolkit.core.redaction import SecretRedactor, mask_text
+from faas_toolkit.core.untrusted import MAX_JSON_BYTES
 
 type KeptArguments = Literal["masked", "hash", "none"]
 
@@ -66,7 +68,7 @@ class RowWriter:
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
             return None
-        text = _written(arguments)
+        text = _written({name: _unescaped(value) for name, value in arguments.items()})
         if self._arguments == "hash":
             return digest(text)
         # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
@@ -82,6 +84,16 @@ def _masked_note(note: str, detectors: tuple[str, ...]) -> str:
 def _described(attempt: TargetAttempt) -> list[object]:
     """Target, number, outcome, milliseconds, milliseconds waited."""
     return [attempt.target, attempt.number, attempt.outcome, round(attempt.duration * 1e3, 2), round(attempt.waited * 1e3, 2)]
+
+
+def _unescaped(value: object) -> object:
+    r"""JSON that came as a text, with the characters that it spells (`\u0040`): no detector reads escapes within escapes."""
+    if not (isinstance(value, str) and "\\u" in value and len(value) <= MAX_JSON_BYTES):
+        return value
+    try:
+        return json.dumps(json.loads(value), ensure_ascii=False)
+    except (ValueError, RecursionError):  # refused further in, or no JSON at all
+        return value
 
 
 def _written(arguments: Mapping[str, object]) -> str:

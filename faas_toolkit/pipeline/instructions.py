@@ -164,8 +164,11 @@ def _overrides(small: str) -> bool:
 
 
 def _speaks(markup: str) -> bool:
-    return _overrides(markup) or any(
-        word in markup for word in ("instruction to", "system prompt", "ai assistant", "language model")
+    inside = markup[4:] if markup.startswith("<!--") else markup.partition(">")[2]
+    return (
+        _overrides(markup)
+        or any(word in markup for word in ("instruction to", "system prompt", "ai assistant", "language model"))
+        or ROLE_MARKERS.search(inside.strip()) is not None  # as at the beginning of a line
     )
 
 

@@ -17,6 +17,9 @@ from faas_toolkit.pipeline.masking import Masker, masker_of
 from faas_toolkit.pipeline.refusals import Refusals
 from faas_toolkit.pipeline.tokens import OpenedTokens, Tokens
 
+_MODELS_READ = "model.use"
+"""The grant of operations that hand their arguments to a model, which could spell a value to the caller in any way."""
+
 
 class Review:
     """The review policy.
@@ -84,7 +87,8 @@ class Review:
     def _opened(self, call: Call) -> OpenedTokens:
         """The arguments with the tokens opened that this caller may be shown as tokens, or in clear."""
         modes = call.caller.masks
-        opened = OpenedTokens(Tokens(call.workspace), (name for name in self._detect if modes.get(name) in ("token", "keep")))
+        may = ("keep",) if call.operation.grant == _MODELS_READ else ("token", "keep")
+        opened = OpenedTokens(Tokens(call.workspace), (name for name in self._detect if modes.get(name) in may))
         opened.open(call.arguments)
         if opened.values:
             call.record.decide("review", "opened", f"{len(opened.values)} tokens")

@@ -91,6 +91,7 @@ class DataKeys:
         Raises:
             Unavailable: the database is away and the key is not at hand, or the key was wrapped with one that no setting holds.
         """
+        self._renew_in_background(workspace)
         key = self.remembered(workspace, owner)
         if key is not None:
             return key
@@ -162,7 +163,6 @@ class DataKeys:
             if stale is not None:
                 return stale.key
             raise Unavailable("The keys of persons cannot be read just now.", hint="Try again in a few seconds.")
-        self._renew_in_background(workspace)
         try:
             return self._read_or_make(workspace, owner, replace_lost=replace_lost)
         except Unavailable:
@@ -181,7 +181,7 @@ class DataKeys:
         return self._database.read(lambda connection: [(row.name, row.wrapped) for row in connection.execute(page)])
 
     def _renew_in_background(self, workspace: Workspace) -> None:
-        if workspace.older and workspace not in self._renewed:
+        if workspace.older and workspace not in self._renewed and self._clock.monotonic() >= self._away_until:
             self._renewed[workspace] = True
             self._offload.spawn(lambda: self._renew_or_tell(workspace))
 
@@ -190,6 +190,7 @@ class DataKeys:
             renewed = self.renew(workspace)
         except Failure as failure:
             self._renewed.pop(workspace, None)
+            self._away_until = self._clock.monotonic() + _REST_SECONDS
             _log.warning("Keys could not be wrapped with the new encryption key yet: %s", failure.as_text())
         else:
             if renewed:

@@ -51,6 +51,13 @@ def test_equal_settings_share_a_runtime_and_other_ones_do_not(ask):
     assert one.meta["catalog"] != other.meta["catalog"]
 
 
+def test_a_caller_whose_id_is_an_address_is_masked_in_what_an_answer_tells_about_itself(service):
+    origin = Origin(workspace=Workspace("a" * 32, b"k" * 32), surface="workflow", user_id="zoe@private.example", app_id="app")
+    request = Request(operation=operation_named("workspace.diagnose"), arguments={}, origin=origin, host=FakeHost())
+    told = service.run(RuntimeSettings(catalog=FUNCTIONS, secrets=(("token", "the-token-of-this-test"),)), request)
+    assert told.meta["decisions"][0] == "access: dify:z***@private.example (member)"
+
+
 def test_a_broken_catalog_without_a_good_one_is_every_answer_but_diagnoses(ask):
     refused = ask("{", operation="workspace.capabilities")
     assert isinstance(refused.failure, Unavailable)

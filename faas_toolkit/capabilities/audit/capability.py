@@ -132,7 +132,7 @@ def _place(cursor: str) -> Place | None:
             "This cursor is not one of this tool's.",
             hint="Pass next_cursor of the page before unchanged, with the same filters, or leave cursor out.",
         ) from error
-    if not (abs(place[0]) < _LATEST and 0 <= place[2] < 2**63):
+    if not (abs(place[0]) < _LATEST and place[1].isalnum() and place[1].isascii() and 0 <= place[2] < 2**63):
         raise InvalidInput("This cursor is not one of this tool's.", hint="Leave cursor out to begin at the newest row.")
     return place
 

@@ -70,6 +70,13 @@ _KINDS: Mapping[str, str] = {
 }
 _PATTERNS = {piece: re.compile(pattern, re.ASCII) for piece, pattern in _KINDS.items()}
 
+# The end of a private key whose beginning stands elsewhere (a passage of a document): read from its last line to the left.
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----", re.ASCII)
+_BREAK = r"(?:[\r\n]|[rn]\\){1,4}+"
+_IN_LINE = r"(?:[A-Za-z0-9+/=](?!\\))"
+_LINES_BEFORE = re.compile(rf"(?:{_BREAK}{_IN_LINE}{{1,80}}+)?(?:{_BREAK}{_IN_LINE}{{16,80}}+){{1,{_MAX_LINES}}}+", re.ASCII)
+_LONGEST_KEY = _MAX_LINES * 84
+
 # What they are called, in small letters, and how it is said that what follows is one.
 _SAYS = r"[\"'*_` ]{0,5}(?:[:：=]|=>|\bis\b|是|は|为)[\"'` ]{0,5}"
 _PASSWORD = re.compile(
@@ -107,9 +114,21 @@ def find_credentials(text: str, key: str = "") -> Iterator[Found]:
         if piece in readable:
             for match in pattern.finditer(readable):
                 yield from _found(text, match)
+    if "-----END " in readable:
+        yield from _ends_of_keys(text, readable)
     small = readable.lower()
     if len(small) == len(text):  # a few capital letters have a small form of two characters
         yield from _labelled(text, small)
+
+
+def _ends_of_keys(text: str, readable: str) -> Iterator[Found]:
+    done = 0
+    for end in _KEY_END.finditer(readable):
+        lines = _LINES_BEFORE.match(readable[max(done, end.start() - _LONGEST_KEY) : end.start()][::-1])
+        done = end.end()
+        if lines is not None:
+            start = end.start() - lines.end()
+            yield Found("secret", start, done, text[start:done])
 
 
 def _labelled(text: str, small: str) -> Iterator[Found]:

@@ -47,6 +47,16 @@ _NATIONAL = re.compile(
     re.ASCII | re.VERBOSE,
 )
 
+# What a number in one piece is of, right before it: an order or an article, and nobody's phone.
+_OF_THINGS = re.compile(
+    r"(?:(?<![a-z])(?:order|invoice|tracking|shipment|parcel|contract|ticket|case|reference|ref|article|item|ean|gtin|sku"
+    r"|bestell|rechnungs?|auftrags?|vertrags?|artikel|pedido|fatura|factura|commande|facture)"
+    r"|订单|運單|运单|快递单|发票|發票|合同|商品|注文|伝票|請求書|受注|追跡)"
+    r"[ ._-]{0,2}(?:no|nr|num|number|nummer|id|n[º°o]|号|號|号码|番号|编号)?[\"':：=#. ]{0,4}$",
+    re.IGNORECASE,
+)
+_LONGEST_WORDS = 40
+
 _PHONE_WORDS = (
     "tel(?:ephone|efone|éfono|efon|éphone|efono)?|phone|mobile|cell(?:phone|ulare)?|celular|móvil|fone|fax|whatsapp|handy"
     "|[Тт]ел(?:ефон)?|โทร|điện thoại|전화|휴대폰|电话|電話|手机|手機|携帯|传真|傳真|ファックス"
@@ -101,6 +111,8 @@ def _is_international(number: str) -> bool:
 
 def _is_national(match: re.Match[str]) -> bool:
     digits = sum(map(str.isdigit, match[0]))
+    if digits == len(match[0]) and match[0].startswith("0"):
+        return _OF_THINGS.search(match.string[max(0, match.start() - _LONGEST_WORDS) : match.start()]) is None
     if (match["trunk"] or match["area"]) and not 10 <= digits <= 12:
         return False
     if match["fr"] and all(int(pair) <= 31 for pair in match["fr"].split()):  # days or months in a row

@@ -142,3 +142,21 @@ def test_a_field_of_another_name_says_nothing(key):
 @pytest.mark.parametrize("text", ["***", "[secret]", "${secret:db}", "short"])
 def test_what_is_hidden_already_or_too_short_is_left_in_such_a_field(text):
     assert list(find_credentials(text, "password")) == []
+
+
+_LINES = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"] * 6)
+
+
+@pytest.mark.parametrize("written", [f"{_LINES}\nkQ==", _LINES, f"{_LINES}\r\nkQ=="])
+def test_the_end_of_a_private_key_is_found_without_its_beginning(written):
+    """A document is cut into passages, and a key is longer than one."""
+    for spelled in (f"{written}\n-----END RSA PRIVATE KEY-----", f"{written}\n-----END PRIVATE KEY-----".replace("\n", "\\n")):
+        found = list(find_credentials(f"\n{spelled}\nKeep it."))
+        assert [each.text.strip() for each in found] == [spelled]
+
+
+@pytest.mark.parametrize(
+    "text", ["It ends with\n-----END PRIVATE KEY-----", "-----END PRIVATE KEY-----", f"{_LINES}\n-----END CERTIFICATE-----"]
+)
+def test_a_line_that_only_tells_of_a_key_is_none(text):
+    assert list(find_credentials(text)) == []

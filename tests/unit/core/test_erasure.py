@@ -1,5 +1,7 @@
 """Who is meant by what: recognised as they are written, and nobody else taken for them."""
 
+import unicodedata
+
 import pytest
 
 from faas_toolkit.core.erasure import Person
@@ -32,6 +34,12 @@ NAMESAKE = Person(
         ("Dr.Maria da Silva, maria.silva@acme.example.", "Dr.[erased], [erased]."),
         ("0044 20 7946 0123 and 0044207946-0123", "[erased] and [erased]"),
         ("+1 555 0100", "[erased]"),
+        ("+44\u00a020\u20117946\u20130123；好", "[erased]；好"),
+        ("（＋４４）20 7946 0123", "（[erased]"),
+        ("Ｍａｒｉａ da Sil\u00adva, ｍaria.silva＠acme.example。", "[erased], [erased]。"),
+        ("客户张\u200b伟说", "客户[erased]说"),
+        ("call 020 79\n46 0123", "call [erased]"),
+        ("maria\nda\n\nsilva", "[erased]"),
     ],
 )
 def test_a_person_is_taken_out_however_they_are_written(text, left):
@@ -89,3 +97,22 @@ def test_whatever_is_given_is_taken_literally(given):
     assert person.taken_out_of("abcd (efgh) 12345678 \\d") == "abcd (efgh) 12345678 \\d"
     assert person.is_meant_by(given)
     assert person.taken_out_of(f"to {given}@x.example!") == "to [erased]!"
+
+
+@pytest.mark.parametrize("name", ["José Núñez", "김철수님", "Anna-Lena Straße", "がくと たなか"])
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKD"])
+def test_a_name_is_found_in_every_form_of_its_letters(name, form):
+    person = Person(given="x", names=(unicodedata.normalize("NFC", name),))
+    text = f"“{unicodedata.normalize(form, name)}”, é."
+    assert person.taken_out_of(text) == "“[erased]”, é."
+    assert person.is_meant_by(unicodedata.normalize(form, name.upper()))
+
+
+def test_an_accent_makes_another_name():
+    assert not Person(given="x", names=("Jose",)).is_named_in(unicodedata.normalize("NFD", "José"))
+
+
+def test_a_shared_name_or_number_is_known_in_every_form():
+    assert NAMESAKE.is_shared("MARIA DA SILVA")
+    assert NAMESAKE.is_shared("020 7946-0123")
+    assert not NAMESAKE.is_shared("020 7946-0124")

@@ -189,6 +189,14 @@ def test_personal_data_and_secrets_are_masked(policy, call, database):
     assert "[secret]" in kept
 
 
+@pytest.mark.parametrize("text", ["wei\u0040example.com", "\u7535\u8bdd: 4155550132", "\uff54el. +86 138 0013 8000"])
+def test_personal_data_in_json_that_escapes_its_characters_is_masked(policy, call, database, text):
+    escaped = f'{{"note": "{text.encode("ascii", "backslashreplace").decode()}"}}'.replace("@", "\\u0040")
+    kept = kept_arguments(policy, call, database, {"arguments": escaped})
+    for clear in ("wei", "4155550132", "0013 8000"):
+        assert clear not in kept
+
+
 def test_arguments_can_be_kept_as_a_digest_or_not_at_all(policy, call, database):
     first = kept_arguments(policy, call, database, {"query": "li lei", "limit": 5}, "hash")
     assert first == kept_arguments(policy, call, database, {"limit": 5, "query": "li lei"}, "hash")

@@ -16,7 +16,8 @@ from faas_toolkit.core.untrusted import printable
 from faas_toolkit.pipeline.audit_row import RowWriter
 from faas_toolkit.pipeline.review import Review
 from faas_toolkit.pipeline.tokens import Tokens
-from tests.fakes.calls import make_call
+from faas_toolkit.wiring import operation_named
+from tests.fakes.calls import LOOKUP, make_call
 
 EMAIL, PHONE, CARD = "zhang.wei@example.com", "138-1234-5678", "4111 1111 1111 1111"
 HERE, THERE = Workspace("w1", bytes(32)), Workspace("w2", bytes(32))
@@ -28,7 +29,7 @@ def token(value, detector="email", workspace=HERE):
     return Tokens(workspace).seal(Found(detector, 0, len(value), value))
 
 
-def ask(arguments, answer, *, masks=TOKEN, workspace=HERE, **settings):
+def ask(arguments, answer, *, masks=TOKEN, workspace=HERE, operation=LOOKUP, **settings):
     """What a caller is told, and the arguments that reached the capability; `answer` makes it of them, or raises."""
     reached = []
 
@@ -37,7 +38,7 @@ def ask(arguments, answer, *, masks=TOKEN, workspace=HERE, **settings):
         made = answer(call.arguments) if callable(answer) else answer
         return made if isinstance(made, (Answer, Stream)) else Answer(variables={"text": made}, source="x")
 
-    call = make_call(arguments, caller=Caller(subject="alice", masks=masks), origin_workspace=workspace)
+    call = make_call(arguments, caller=Caller(subject="alice", masks=masks), origin_workspace=workspace, operation=operation)
     try:
         return Review(detect=DETECT, **settings)(call, capability), reached, call
     except Failure as failure:
@@ -60,6 +61,15 @@ def test_equal_values_have_equal_tokens_and_others_have_others():
     assert token(EMAIL) == token(EMAIL)
     assert token(EMAIL) != token(EMAIL, workspace=THERE)
     assert token(EMAIL) != token(EMAIL, "phone")
+
+
+@pytest.mark.parametrize("operation", ["model.generate", "model.fallback"])
+def test_a_model_is_asked_with_the_token_since_it_could_spell_the_value(operation):
+    spelled, reached, _ = ask(
+        {"prompt": f"Spell {token(EMAIL)}."}, lambda given: " ".join(given["prompt"]), operation=operation_named(operation)
+    )
+    assert reached == [{"prompt": f"Spell {token(EMAIL)}."}]
+    assert EMAIL not in spelled.variables["text"].replace(" ", "")
 
 
 @pytest.mark.parametrize("masks", [TOKEN, {"email": "keep", "phone": "keep"}])

@@ -103,6 +103,12 @@ def test_the_first_use_under_a_new_key_wraps_every_key_with_it(keys, node):
     assert {owner: later.get(ONLY_K2, owner) for owner in kept} == kept
 
 
+def test_the_first_use_under_a_new_key_wraps_every_key_also_where_the_process_has_that_one_at_hand(keys):
+    kept = {owner: keys.get(UNDER_K1, owner) for owner in "abc"}
+    assert keys.get(UNDER_K2, "a") == kept["a"]
+    assert keys.sealed_with(UNDER_K2) == {"k2": 3}
+
+
 def test_a_renewal_does_not_bring_a_destroyed_key_back(keys, node, monkeypatch):
     keys.get(UNDER_K1, "user:1")
     elsewhere = node()

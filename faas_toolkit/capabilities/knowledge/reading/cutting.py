@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import ends
+from faas_toolkit.core.redaction import DETECTORS, find_personal_data
 from faas_toolkit.core.untrusted import cut_short
 
 MAX_WIDTH = 1_200
@@ -14,8 +15,15 @@ MAX_HEADING_CHARS = 500
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
 _FENCE = re.compile(r"(```|~~~)")
 _WIDE = re.compile("[\u0e00-\u0eff\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
-# After a full stop with a space, and after the full stops that need none.
-_SENTENCE_END = re.compile(r"(?<=[.!?;:…])\s+|(?<=[。！？；])")
+# After a full stop with a space, but not between a number and the word that says what it is ("Tel. 415 …"), and after the full
+# stops that need none.
+_SENTENCE_END = re.compile(r"(?<=[.!?;:…])\s+(?![^\d\n]{0,16}\d)|(?<=[。！？；])")
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY")
+"""Begins a passage, so that a key of the usual size (RSA, 2,048 bits) is cut once, and each half is known for what it is."""
+_AROUND = 600
+"""Characters on each side of a cut that a detector reads."""
+_MOST_CUTS = 8
+"""Places that are looked at until one is found that tears nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def _packed(body: str) -> Iterator[str]:
     width = 0
     for part in _parts(body):
         wide = _width(part)
-        if kept and width + wide > MAX_WIDTH:
+        if kept and (width + wide > MAX_WIDTH or _KEY_BEGINS.match(part)):
             if full := "".join(kept).strip():
                 yield full
             kept, width = [], 0
@@ -121,16 +129,42 @@ def _sentences(line: str) -> Iterator[str]:
 
 
 def _slices(sentence: str) -> Iterator[str]:
-    """At a space where there is one in the second half, else anywhere: a line of a megabyte has to end somewhere."""
+    """At a space where there is one in the second half, else anywhere: a line of a megabyte has to end somewhere.
+
+    No address, number or key is torn, nor a number from the word before it: review finds whole ones only, and in one passage.
+    """
     position = 0
     while position < len(sentence):
         step = MAX_WIDTH if not _WIDE.search(sentence, position, position + MAX_WIDTH) else MAX_WIDTH // 2
         end = min(position + step, len(sentence))
         if end < len(sentence):
-            space = sentence.rfind(" ", position + step // 2, end)
-            end = space + 1 if space > 0 else end
+            end = _harmless(sentence, position + step // 2, end)
         yield sentence[position:end]
         position = end
+
+
+def _harmless(text: str, least: int, end: int) -> int:
+    """The last place in the stretch that tears nothing, at a space if it can be; the first that was looked at where all do."""
+    places: list[int] = []
+    while end > least and len(places) < _MOST_CUTS:
+        space = text.rfind(" ", least, end)
+        places.append(space + 1 if space > 0 else end)
+        torn = _torn(text, places[-1])
+        if torn is None:
+            return places[-1]
+        end = min(torn, places[-1] - (1 << len(places)))  # ever further: the word that says what it is may be long
+    return places[0]
+
+
+def _torn(text: str, place: int) -> int | None:
+    """Where the first finding begins that a cut at this place would hide from a detector; None where it hides nothing."""
+    start, end = max(0, place - _AROUND), place + _AROUND
+    left = {*_spans(text, start, place), *_spans(text, place, end)}
+    return min((found for found, stop in _spans(text, start, end) if (found, stop) not in left), default=None)
+
+
+def _spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    return [(start + found.start, start + found.end) for found in find_personal_data(text[start:end], DETECTORS)]
 
 
 def _width(text: str) -> int:

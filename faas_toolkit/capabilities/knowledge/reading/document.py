@@ -20,6 +20,7 @@ MAX_CHARACTERS = 2_000_000
 """Of one document; below this it has fewer passages than a store can number."""
 
 _MOST_PASSAGES = 4_000
+_FIRST_WORDS_CHARS = 80
 _TITLE_CHARS = 300
 _KINDS: Mapping[str, str] = {
     **dict.fromkeys(("txt", "text", "log"), "txt"),
@@ -110,7 +111,7 @@ def _draft(kind: str, text: str, title: str, given: Given, said: Said) -> Docume
     return DocumentDraft(
         title=whole_title,
         kind=kind,
-        origin=given.name[:2_000],
+        origin=cut_short(given.name, 2_000),
         passages=passages,
         characters=len(text),
         digest=hashlib.sha256(f"{whole_title}\0{text}".encode("utf-8", "replace")).hexdigest(),
@@ -131,5 +132,4 @@ def passage_terms(title: str, heading: str, text: str) -> dict[str, list[str]]:
 
 
 def _first_words(text: str) -> str:
-    line = text.strip().split("\n", 1)[0].strip()
-    return line if len(line) <= 80 else f"{line[:80].rsplit(' ', 1)[0]}…"
+    return cut_short(text.strip().split("\n", 1)[0].strip(), _FIRST_WORDS_CHARS)

@@ -8,7 +8,7 @@ from faas_toolkit.capabilities.knowledge.filters import Condition
 from faas_toolkit.capabilities.knowledge.port import Found, Passage, Question
 from faas_toolkit.core.errors import BadResponse
 from faas_toolkit.core.filters import as_choices
-from faas_toolkit.core.untrusted import printable
+from faas_toolkit.core.untrusted import cut_short, printable
 
 _TEXT_OPERATORS = {"eq": "is", "ne": "is not", "gt": "after", "gte": "after", "lt": "before", "lte": "before"}
 _NUMBER_OPERATORS = {"eq": "=", "ne": "≠", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
@@ -57,7 +57,7 @@ def _passage(record: Mapping[str, Any], number: int, base: str, what: str) -> Pa
     return Passage(
         document=f"{base}:{printable(known, 100) or made_up}",
         position=position if isinstance(position, int) and not isinstance(position, bool) and position > 0 else 1,
-        title=named[:300] or base,
+        title=cut_short(named, 300) or base,
         content=content.strip(),
         score=_score(score),
         metadata=metadata,

@@ -11,6 +11,7 @@ from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.offload import InlineOffload
 from faas_toolkit.observe import audit_search
 from faas_toolkit.observe.audit import AuditLog
+from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_search import sealed_lines
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.observe.metrics import Metrics
@@ -145,12 +146,32 @@ def test_pages_follow_each_other_without_a_gap_also_where_rows_have_the_same_tim
         ({"cursor": "WzFlOTk5LCJhIiwxXQ"}, "cursor"),
         ({"cursor": "WzEsImEiLDFlOTk5XQ"}, "cursor"),
         ({"cursor": "WzEsImEiLC0xXQ"}, "cursor"),
+        ({"cursor": "WzEsIlx1ZDgwMCIsMV0"}, "cursor"),
     ],
 )
 def test_what_cannot_be_meant_teaches(ask, arguments, taught):
     with pytest.raises(InvalidInput) as caught:
         ask(**arguments)
     assert taught in caught.value.as_text()
+
+
+@pytest.mark.parametrize("arguments", [{"export": True}, {"query": "nowhere"}])
+def test_rows_are_opened_in_portions_between_which_other_calls_run(ask, write, monkeypatch, arguments):
+    opened = []
+    as_it_is = PersonalParts.open
+
+    def counted(self, workspace, rows):
+        found = as_it_is(self, workspace, rows)
+        opened.append(len(found))
+        return found
+
+    monkeypatch.setattr(PersonalParts, "open", counted)
+    monkeypatch.setattr(audit_search, "_PORTION", 7)
+    write(*({"number": number} for number in range(30)))
+    answer = ask(**arguments)
+    assert max(opened) == 7
+    assert len(answer.variables["rows"]) == (30 if "export" in arguments else 0)
+    assert answer.variables["next_cursor"] == ""
 
 
 def test_an_export_goes_out_as_a_file_where_files_can_go(ask, write, monkeypatch):

@@ -12,6 +12,7 @@ from faas_toolkit.capabilities.knowledge.reading.decoding import decode
 from faas_toolkit.capabilities.knowledge.reading.document import MAX_FILE_BYTES, Given, Said, draft_of
 from faas_toolkit.capabilities.knowledge.reading.html_text import text_of_html
 from faas_toolkit.core.errors import Failure, InvalidInput, TooLarge
+from faas_toolkit.core.redaction import mask_text
 
 
 def read(content, name="a.txt", said=None, **more):
@@ -116,7 +117,20 @@ def test_a_document_has_the_title_it_brings_along_unless_one_is_given(content, n
 
 def test_a_text_without_a_title_is_called_by_its_first_words():
     assert read("Goods can be returned.\nMore.", "")[0].title == "Goods can be returned."
-    assert len(read("word " * 100, "")[0].title) <= 81
+    title = read("word " * 100, "")[0].title
+    assert title.startswith("word word")
+    assert title.endswith("…")
+    assert len(title) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "left"), [("zhang.wei@example.com", "zhang"), ("+86 138 0013 8000", "138"), ("4111 1111 1111 1111", "411")]
+)
+@pytest.mark.parametrize("before", range(62, 80, 2))
+def test_the_first_words_hold_no_half_address_or_number(value, left, before):
+    for filler in ("中" * before, ("word " * before)[:before] + " "):
+        title = read(f"{filler}{value} and more words that follow", "")[0].title
+        assert value in title or left not in title
 
 
 def test_html_keeps_headings_items_and_cells_and_leaves_out_what_nobody_reads():
@@ -236,6 +250,37 @@ def test_any_bytes_are_a_document_or_an_error_that_teaches(content, name):
         text = failure.as_text()
     assert text.encode().strip()
     assert "\0" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "filler"),
+    [
+        ("zhang@example.com", "中"),
+        ("zhang.wei@chenguang.example", "中"),
+        ("11010519491231002X", "中"),
+        ("4111 1111 1111 1111", "word "),
+        ("+86 138 0013 8000", "word "),
+        ("Tel. 4155550132", "word "),
+        ("Tel. (mobile) 4155550132", "word. "),
+        ("WhatsApp-number::::::4155550132", "中"),
+        ("DE89 3704 0044 0532 0130 00", "word "),
+        ("sk-proj1-" + "a1B2" * 20, "中"),
+    ],
+)
+def test_what_a_detector_finds_in_a_long_line_is_whole_in_one_passage(value, filler):
+    """A half address or number in a passage would be masked for nobody."""
+    for before in range(1_050, 1_210, 3):
+        text = (filler * before)[:before] + " " if filler.isascii() else filler * (before // 2)
+        passages = [piece.text for piece in cut(f"{text}{value} {filler * 200}")]
+        assert any(value in passage for passage in passages), (before, [passage[-40:] for passage in passages])
+
+
+@pytest.mark.parametrize("before", [0, 400, 800, 1_150])
+def test_a_private_key_of_the_usual_size_is_known_as_one_in_every_passage(before):
+    lines = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"] * 26)
+    key = f"-----BEGIN PRIVATE KEY-----\n{lines}\nkQ==\n-----END PRIVATE KEY-----"
+    passages = [piece.text for piece in cut(f"{'word ' * (before // 5)}\n{key}\nKeep it.")]
+    assert not any("MIIEv" in mask_text(passage, ["secret"]) for passage in passages)
 
 
 def test_damage_in_one_place_does_not_cost_the_document():

@@ -12,11 +12,12 @@ from faas_toolkit.capabilities.crm.query import phone_digits, same_phone
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, AREAS, TABLES
 from faas_toolkit.capabilities.crm.sources.embedded.writing import Draft, purge, remove, store
 from faas_toolkit.core.call import Workspace
-from faas_toolkit.core.erasure import Person, Trace
+from faas_toolkit.core.erasure import Person, Trace, folded
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.state.sql import Database
 
-_PAGE = 2_000
+_PAGE = 200
+"""Rows that are looked through at once, on the hub."""
 _MOST_NAMED = 10
 
 type _Row = Mapping[str, Any]
@@ -42,8 +43,8 @@ class CrmErasure:
         """The person and every record with the same e-mail address, with what other records share with them."""
         people = list(self._rows(workspace, "person"))
         found = _chosen(people, given)
-        emails = {row["email"].casefold() for row in found if row["email"]}
-        found = [row for row in people if row in found or (row["email"] and row["email"].casefold() in emails)]
+        emails = {folded(row["email"]) for row in found if row["email"]}
+        found = [row for row in people if row in found or (row["email"] and folded(row["email"]) in emails)]
         ids = {row["id"] for row in found}
         others = [row for row in people if row["id"] not in ids] + list(self._rows(workspace, "company"))
         return Person(
@@ -78,18 +79,37 @@ def _page(connection: Connection, *, workspace: str, entity: Entity, after: int)
 
 
 def _chosen(people: Sequence[_Row], given: str) -> list[_Row]:
-    """Whom the text means: an id, an e-mail address (all records with it), or a phone number that is one person's."""
+    """Whom the text means: an id, an e-mail address (all records with it), or a phone number that is one person's; no name."""
     named = parse_id(given)
     if named is not None and named[0] == "person":
         return [row for row in people if str(row["id"]) == named[1]]
     if "@" in given:
-        return [row for row in people if (row["email"] or "").casefold() == given.casefold()]
+        return [row for row in people if folded(row["email"] or "") == folded(given)]
+    _require_no_name(people, given)
     digits = _digits_of(given)
     found = [row for row in people if digits and row["phone"] and same_phone(digits, phone_digits(row["phone"]))]
     if len({(row["email"] or row["id"]) for row in found}) > 1:
-        ids = ", ".join(f"person:{row['id']}" for row in found[:_MOST_NAMED])
-        raise InvalidInput(f"This phone number belongs to {len(found)} people: {ids}.", hint="Give the id of the one you mean.")
+        raise InvalidInput(
+            f"This phone number belongs to {len(found)} people: {_ids(found)}.", hint="Give the id of the one you mean."
+        )
     return found
+
+
+def _require_no_name(people: Sequence[_Row], given: str) -> None:
+    """A name that was taken for a subject would be reported as erased, and the record would stay."""
+    whole = " ".join(folded(given).split())
+    bearers = [
+        row for row in people if whole in {" ".join(folded(row[name] or "").split()) for name in ("name", "also_known_as")}
+    ]
+    if bearers:
+        raise InvalidInput(
+            f"This is a name, which others may have too; here: {_ids(bearers)}.",
+            hint="Give the id, the e-mail address or the phone number of the one you mean.",
+        )
+
+
+def _ids(rows: Sequence[_Row]) -> str:
+    return ", ".join(f"person:{row['id']}" for row in rows[:_MOST_NAMED])
 
 
 def _digits_of(given: str) -> str:
@@ -103,11 +123,11 @@ def _values(rows: Sequence[_Row], *names: str) -> tuple[str, ...]:
 
 def _shared(mine: Sequence[_Row], others: Sequence[_Row]) -> Iterator[str]:
     """Names and numbers of the person that another person or a company has as well."""
-    names = {str(row[name]).casefold() for row in others for name in ("name", "also_known_as") if row[name]}
+    names = {folded(str(row[name])) for row in others for name in ("name", "also_known_as") if row[name]}
     numbers = {phone_digits(row["phone"]) for row in others if row["phone"]}
     for row in mine:
-        yield from (row[name] for name in ("name", "also_known_as") if row[name] and row[name].casefold() in names)
-        if row["phone"] and phone_digits(row["phone"]) in numbers:
+        yield from (row[name] for name in ("name", "also_known_as") if row[name] and folded(row[name]) in names)
+        if row["phone"] and any(same_phone(phone_digits(row["phone"]), number) for number in numbers):
             yield row["phone"]
 
 
@@ -123,7 +143,7 @@ def _plan(entity: Entity, row: _Row, person: Person) -> _Plan | None:
     if changed:
         trace = Trace(place="crm", item=item, action="anonymise", text=f"Names the person in: {', '.join(changed)}.")
         return _Plan(ref, trace, Draft(entity, ref[1], _in_units(entity, values)))
-    twin = [name for name in ("name", "also_known_as", "phone") if row.get(name) and row[name] in person.shared]
+    twin = [name for name in ("name", "also_known_as", "phone") if row.get(name) and person.is_shared(row[name])]
     if twin:
         text = f"Has the same {' and '.join(twin)}; taken for somebody else."
         return _Plan(ref, Trace(place="crm", item=item, action="keep", text=text))

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, delete, select  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.capabilities.knowledge.sources.embedded.index import index_beside
-from faas_toolkit.capabilities.knowledge.sources.embedded.tables import ACCESS, AREAS, DOCUMENTS, PASSAGES, document_of
+from faas_toolkit.capabilities.knowledge.sources.embedded.tables import ACCESS, AREAS, DOCUMENTS, PASSAGES, document_of, place_of
 from faas_toolkit.capabilities.knowledge.sources.embedded.writing import claim, erase, note_changes
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.erasure import Action, Person, Trace
 from faas_toolkit.core.filters import as_choices
 from faas_toolkit.state.sql import Database
 
-_PAGE = 1_000
+_PAGE = 100
+"""Rows that are looked through at once, on the hub."""
+_LONGEST_NAME = 200
+"""Characters."""
 
 
 class _Area(NamedTuple):
@@ -57,9 +60,12 @@ class KnowledgeErasure:
                 about.add(row.number)
             elif any(map(person.is_named_in, (row.title, row.origin, row.metadata))):
                 naming.add(row.number)
+        before = ""
         for row in self._pages(partial(_passages_after, area=area.number)):
-            if person.is_named_in(row.text) or person.is_named_in(row.heading):
+            before = before if place_of(row.number) else ""
+            if any(map(person.is_named_in, (row.text, row.heading, *_over_the_cut(before, row.text)))):
                 naming.add(document_of(row.number))
+            before = row.text
         for document in sorted(about):
             yield _Found(area, document, _trace(area, document, "delete", "A document about the person, by its metadata."))
         for document in sorted(naming - about):
@@ -75,6 +81,12 @@ class KnowledgeErasure:
         while rows := self._database.read(partial(page, after=after)):
             yield from rows
             after = rows[-1].number
+
+
+def _over_the_cut(before: str, text: str) -> tuple[str, ...]:
+    """What stands on both sides of the place where a long line was cut into two passages: a name may be torn by it."""
+    end, begin = before[-_LONGEST_NAME:], text[:_LONGEST_NAME]
+    return (f"{end}{begin}", f"{end} {begin}") if before else ()
 
 
 def _trace(area: _Area, document: int, action: Action, text: str) -> Trace:
