@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import ends
-from faas_toolkit.core.redaction import DETECTORS, find_personal_data
+from faas_toolkit.core.detectors.table import DETECTORS
+from faas_toolkit.core.redaction import find_personal_data
 from faas_toolkit.core.untrusted import cut_short
 
 MAX_WIDTH = 1_200
