@@ -551,8 +551,55 @@ ANSWERS_AND_COUNTERS = [
     ),
 ]
 
-STORES: list[Attempt] = []
-"""For the settings `database_url` and `redis_url`: another's key prefix, sockets, paths of SQLite, drivers' options, loopback."""
+LOOPBACK_IS_CLOSED, NO_SOCKETS, NO_OPTION = "which no catalog opens", "Sockets of this machine", "option that is not"
+
+
+def on_server(setting, url):
+    """The setting with that address, and a catalog that opens this machine as far as a catalog may."""
+
+    def made(world):
+        opened = {"network": {"allow": ["127.0.0.1/32", "169.254.0.0/16", f"127.0.0.1:{world.closed}"]}}
+        limits = [{"of": "requests", "limit": 100, "per": "60s", "by": ["workspace"]}]
+        return {"catalog": world.catalog(**opened, limits=limits), setting: url.replace("PORT", str(world.closed))}
+
+    return made
+
+
+STORES = [
+    Attempt(f"{setting}: {what}", taught, **lookup(query="Zephyrine"), settings=on_server(setting, url))
+    for setting, what, url, taught in [
+        ("database_url", "loopback", "postgresql://u:p@127.0.0.1:PORT/x", LOOPBACK_IS_CLOSED),
+        ("database_url", "loopback inside IPv6", "postgresql://u:p@[::ffff:127.0.0.1]:PORT/x", LOOPBACK_IS_CLOSED),
+        ("database_url", "loopback as one number", "postgresql://u:p@2130706433:PORT/x", LOOPBACK_IS_CLOSED),
+        ("database_url", "loopback by name", "mysql://u:p@localhost:PORT/x", LOOPBACK_IS_CLOSED),
+        ("database_url", "the cloud's metadata", "postgresql://u:p@169.254.169.254/x", LOOPBACK_IS_CLOSED),
+        ("database_url", "a socket as an option", "postgresql:///x?host=/var/run/postgresql", NO_SOCKETS),
+        ("database_url", "a socket as the host", "postgresql://u:p@%2Fvar%2Frun/x", NO_SOCKETS),
+        ("database_url", "a second host", "postgresql://u:p@db.example,127.0.0.1:PORT/x", NO_SOCKETS),
+        ("database_url", "the file of the plugin", "sqlite:///../toolkit.sqlite", "postgresql://"),
+        ("database_url", "any file", "sqlite+pysqlite:////etc/passwd", "postgresql://"),
+        ("database_url", "a file as the authority", "postgresql://u:p@db.example/x?sslrootcert=/etc/passwd", NO_OPTION),
+        ("database_url", "the operator's service", "postgresql://u:p@db.example/x?service=operator", NO_OPTION),
+        ("database_url", "the operator's passwords", "postgresql://u:p@db.example/x?passfile=/root/.pgpass", NO_OPTION),
+        ("database_url", "another's schema", "postgresql://u:p@db.example/x?options=-csearch_path%3Dvictim", NO_OPTION),
+        ("database_url", "files for the server", "mysql://u:p@db.example/x?local_infile=1", NO_OPTION),
+        ("database_url", "the operator's settings", "mysql://u:p@db.example/x?read_default_file=/etc/mysql/my.cnf", NO_OPTION),
+        ("database_url", "a socket of MySQL", "mysql://u:p@db.example/x?unix_socket=/run/mysqld/mysqld.sock", NO_OPTION),
+        ("database_url", "the operator's login", "postgresql://db.example/x", "nothing else is used to log in"),
+        ("redis_url", "loopback", "redis://127.0.0.1:PORT/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "loopback inside IPv6", "redis://[::ffff:127.0.0.1]:PORT/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "loopback as one number", "redis://2130706433:PORT/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "loopback by name", "redis://localhost:PORT/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "the cloud's metadata", "rediss://169.254.169.254:6379/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "loopback as a Sentinel", "redis+sentinel://127.0.0.1:PORT/main/0", LOOPBACK_IS_CLOSED),
+        ("redis_url", "loopback as a Cluster", "redis+cluster://127.0.0.1:PORT", LOOPBACK_IS_CLOSED),
+        ("redis_url", "a socket", "unix:///run/redis/redis.sock", "begins with none of"),
+        ("redis_url", "a socket as an option", "redis://u:p@h/0?unix_socket_path=/run/redis.sock", NO_OPTION),
+        ("redis_url", "a file as the authority", "rediss://h:1/0?ca=/etc/passwd", "ca"),
+        ("redis_url", "any file", "file:///etc/passwd", "begins with none of"),
+    ]
+]
+"""Another's rows and counters on servers that both name are in `tests/contract/test_isolation_on_servers.py`."""
 
 TABLE = {
     "environment": ENVIRONMENT,
