@@ -42,6 +42,6 @@ def test_it_shows_what_each_node_gave_and_then_what_the_app_gives(run_app):
     ],
 )
 def test_a_wrong_use_is_told_before_the_plugin_is_started(run_app, monkeypatch, arguments, said):
-    monkeypatch.setattr(cli, "_host", None)
+    monkeypatch.setattr(cli, "open_host", None)
     status, shown = run_app(*arguments)
     assert (status, said in shown) == (2, True)
