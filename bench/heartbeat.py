@@ -67,6 +67,10 @@ def calls(url: str) -> Mapping[str, Sequence[Callable[[int], dict[str, Any]]]]:
         "list_capabilities": [lambda _: {}],
         "diagnose": [lambda _: {"check": "all"}],
         "audit_search": [lambda n: {"limit": 1 + n % 100}],
+        "cache_warm": [
+            lambda n: {"calls": json.dumps([{"tool": "function_call", "arguments": {"function": "small"}}] * (n % 5 + 1))}
+        ],
+        "erase_person": [lambda n: {"person": f"nobody{n}@example.com"}],
     }
 
 

@@ -34,6 +34,7 @@ from faas_toolkit.pipeline.outbound import build_outbound
 from faas_toolkit.service import Service
 from faas_toolkit.state.memory import MemoryCells
 from faas_toolkit.wiring import Process, RuntimeSettings, operation_named
+from tests.fakes.host import FakeHost
 
 ROUNDS = 7
 CLOCK = SystemClock()
@@ -56,6 +57,7 @@ GATE_LINES = (
     LimitLine("concurrency", 100),
 )
 
+HOST = FakeHost()
 Work = Callable[[], object]
 
 
@@ -141,7 +143,7 @@ def a_call(query: str = "Wei", limit: int = 5) -> Call:
         origin=ORIGIN,
         deadlines=Deadlines.start(CLOCK),
         record=a_record(),
-        host=None,  # type: ignore[arg-type]  # nothing of the host is needed
+        host=HOST,
     )
 
 
