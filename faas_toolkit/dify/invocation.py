@@ -106,6 +106,7 @@ def _governed(
     )
     for item in this_node.service.stream(configured, request):
         yield _reply(operation, item, surface) if isinstance(item, Outcome) else item
+    this_node.answered(operation.name)
 
 
 def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
