@@ -8,19 +8,19 @@ Goal: never later than 35 ms, once what is loaded on first use has been loaded.
 
 import itertools
 import json
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from bench.measure import Goal, quantile, save
+from bench.model_server import serving
 from workbench.host import PluginHost
 from workbench.surfaces import sender_for
 
@@ -119,7 +119,7 @@ def main() -> None:
     """Measures and prints."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     with ExitStack() as stack:
-        url = stack.enter_context(served())
+        url = stack.enter_context(serving())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         plugin = stack.enter_context(PluginHost(beating(folder), environment=environment(folder, url)))
         outcomes = load(plugin, url, seconds, folder)
@@ -200,18 +200,6 @@ def stopped(folder: Path) -> Path:
             raise RuntimeError("the plugin did not tell")
         time.sleep(0.05)
     return written
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """What functions and the model are served by."""
-    server = subprocess.Popen([sys.executable, "-m", "bench.model_server"], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None  # noqa: S101 - it was asked for
-    try:
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,10 @@ Below `/small` and `/large` it is a function that answers with data.
 """
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gevent.server import StreamServer
 from gevent.socket import socket
@@ -48,6 +52,18 @@ def converse(wire: socket, _: object) -> None:
             rest += wire.recv(65_536)
         waiting = rest[length:]
         wire.sendall(functions.get(head.split(b" ", 2)[1], said))
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Runs it as a process of its own until the block ends; its address."""
+    server = subprocess.Popen([sys.executable, "-m", "bench.model_server"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None  # noqa: S101 - it was asked for
+    try:
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def main() -> None:

@@ -11,18 +11,17 @@ import bench.patched  # noqa: F401 - before anything that imports sockets
 # isort: on
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
 import httpx
 
 from bench.measure import Goal, median, quantile, save
+from bench.model_server import serving
 from faas_toolkit.capabilities.models.operations import GENERATE
 from faas_toolkit.core.call import Call, Caller, Origin, Record, Scope, Workspace
 from faas_toolkit.core.clock import SystemClock
@@ -32,6 +31,7 @@ from faas_toolkit.core.stream import Stream
 from faas_toolkit.dify.node import hard_limit
 from faas_toolkit.service import Outcome, Request, Service
 from faas_toolkit.wiring import Process, RuntimeSettings
+from tests.fakes.host import FakeHost
 
 GREENLETS = 32
 ROUNDS = 5
@@ -40,17 +40,14 @@ CLOCK = SystemClock()
 ORIGIN = Origin(workspace=Workspace("b" * 32, b"k" * 32), surface="workflow", user_id="u", app_id="bench")
 
 
-class NoHost:
-    """Nothing of the host is needed."""
-
-    storage = llm = None
+HOST = FakeHost()
 
 
 def main() -> None:
     """Measures and prints."""
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 3_200
-    with tempfile.TemporaryDirectory() as folder, served() as url:
-        sides = {"httpx": plain(url), **routed(url, Path(folder))}
+    with tempfile.TemporaryDirectory() as folder, serving() as address:
+        sides = {"httpx": plain(f"{address}/v1"), **routed(address, Path(folder))}
         times: dict[str, list[float]] = {name: [] for name in sides}
         rates: dict[str, list[float]] = {name: [] for name in sides}
         errors: dict[str, int] = dict.fromkeys(sides, 0)
@@ -104,18 +101,6 @@ def burst(ask: Callable[[], None], calls: int) -> tuple[list[float], float, int]
     return taken, time.perf_counter() - started, len(failed)
 
 
-@contextmanager
-def served() -> Iterator[str]:
-    """The server's address, up to and including /v1."""
-    server = subprocess.Popen([sys.executable, "-m", "bench.model_server"], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None  # noqa: S101 - it was asked for
-    try:
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-    finally:
-        server.terminate()
-        server.wait()
-
-
 def plain(url: str) -> Callable[[], None]:
     """A call with httpx alone."""
     limits = httpx.Limits(max_connections=GREENLETS, max_keepalive_connections=GREENLETS)
@@ -134,9 +119,8 @@ def plain(url: str) -> Callable[[], None]:
     return ask
 
 
-def routed(url: str, folder: Path) -> dict[str, Callable[[], None]]:
+def routed(address: str, folder: Path) -> dict[str, Callable[[], None]]:
     """A call through the pool, and one through the whole service."""
-    address = url.removesuffix("/v1")
     process = Process(
         clock=CLOCK,
         offload=InlineOffload(),
@@ -145,7 +129,7 @@ def routed(url: str, folder: Path) -> dict[str, Callable[[], None]]:
         hard_limit=hard_limit,
     )
     limits = [{"requests": 1_000_000, "per": "60s"}, {"tokens": "900M", "per": "60s"}, {"concurrency": 64}]
-    model = {"kind": "openai", "url": url, "model": "m", "limits": limits, "price": PRICE}
+    model = {"kind": "openai", "url": f"{address}/v1", "model": "m", "limits": limits, "price": PRICE}
     deployments = [{"name": name, **model} for name in ("main", "second")]
     catalog = {
         "version": 1,
@@ -154,7 +138,7 @@ def routed(url: str, folder: Path) -> dict[str, Callable[[], None]]:
         "audit": {"write": "fast"},
     }
     service, settings = Service(process), RuntimeSettings(catalog=json.dumps(catalog))
-    request = Request(operation=GENERATE, arguments=ARGUMENTS, origin=ORIGIN, host=NoHost())  # type: ignore[arg-type]  # see NoHost
+    request = Request(operation=GENERATE, arguments=ARGUMENTS, origin=ORIGIN, host=HOST)
 
     def through_service() -> None:
         *_, outcome = service.stream(settings, request)
@@ -184,7 +168,7 @@ def a_call() -> Call:
         origin=ORIGIN,
         deadlines=Deadlines.start(CLOCK),
         record=Record(request_id="bench", started=CLOCK.monotonic()),
-        host=NoHost(),  # type: ignore[arg-type]  # see NoHost
+        host=HOST,
         caller=Caller(subject="bench"),
         scope=Scope(grants=frozenset(["model.use"]), sources={"models": ("*",)}),
     )
