@@ -6,7 +6,7 @@ The one place that catches everything. An exception's traceback would reach the 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Origin, Surface, Workspace
@@ -37,7 +37,8 @@ class Reply:
     """What goes back to Dify."""
 
     text: str
-    variables: Mapping[str, object]
+    variables: Mapping[str, str]
+    """Each as JSON."""
     failure: Failure | None = None
     file: OutgoingFile | None = None
 
@@ -64,8 +65,9 @@ def answer(
             if item.failure is not None and _fails_node(parameters.get("on_error"), surface):
                 raise _invoke_error(item.failure) from None
             left = {name: value for name, value in item.variables.items() if not (began and name == operation.streamed)}
-            # One by one: Dify reads the first message while the next is made.
-            yield from messages.render(tool, item.text, left, item.file)
+            messages.send(tool.session, item.text, left, node.current().give_way)
+            if item.file is not None:
+                yield _blob(tool, item.file)
         elif streams:  # an agent reads everything once, at the end: an early chunk starts its clock (dify-daemon, list, 5)
             began = True
             for piece in messages.pieces(item):
@@ -77,8 +79,7 @@ def _caught(
 ) -> Iterator[str | Reply]:
     """The pieces of the text as they come, then everything else; a failure of whatever kind is data."""
     try:
-        for item in _governed(tool, operation, parameters, arguments, surface):
-            yield replace(item, variables=_sendable(item.variables)) if isinstance(item, Reply) else item
+        yield from _governed(tool, operation, parameters, arguments, surface)
     except GeneratorExit:  # the SDK reads no further
         raise
     except Failure as failure:
@@ -113,11 +114,11 @@ def _reply(operation: Operation, outcome: Outcome, surface: Surface) -> Reply:
     if outcome.failure is not None:
         return failed(operation, outcome.failure, outcome.meta, surface)
     variables = {"ok": True, "error": {}, "source": outcome.source, "meta": outcome.meta, "added": outcome.added}
-    return Reply(outcome.text, _for_surface({**variables, **outcome.variables}, operation, surface), file=outcome.file)
+    return Reply(outcome.text, _written({**variables, **outcome.variables}, operation, surface), file=outcome.file)
 
 
-def _sendable(variables: Mapping[str, object]) -> Mapping[str, object]:
-    return messages.sendable(variables, node.current().give_way)
+def _blob(tool: "Tool", file: OutgoingFile) -> "ToolInvokeMessage":
+    return tool.create_blob_message(file.content, meta={"mime_type": file.media_type, "filename": file.name})
 
 
 def _origin(tool: "Tool", parameters: Mapping[str, object], workspace: Workspace, surface: Surface) -> Origin:
@@ -139,13 +140,13 @@ def failed(operation: Operation, failure: Failure, meta: Mapping[str, object], s
     """A failure as data that teaches, every declared variable set."""
     variables = {"ok": False, "error": failure.as_dict(), "source": "", "meta": dict(meta), "added": {}, **operation.empty}
     text = f"Failed ({failure.kind}): {failure.as_text()}"
-    return Reply(text, messages.sendable(_for_surface(variables, operation, surface)), failure)
+    return Reply(text, _written(variables, operation, surface), failure)
 
 
-def _for_surface(variables: Mapping[str, object], operation: Operation, surface: Surface) -> Mapping[str, object]:
-    if surface == "workflow":
-        return variables
-    return {name: value for name, value in variables.items() if name not in operation.large}
+def _written(variables: Mapping[str, object], operation: Operation, surface: Surface) -> Mapping[str, str]:
+    """The variables that this surface shows, each as JSON."""
+    shown = {name: value for name, value in variables.items() if surface == "workflow" or name not in operation.large}
+    return messages.written(shown, node.current().give_way)
 
 
 def _check_on_error(value: object) -> None:

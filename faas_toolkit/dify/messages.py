@@ -1,55 +1,80 @@
-"""From a reply to the SDK's messages: one text, then the variables (dify-behaviour §3.3 says what becomes of each)."""
+"""From a reply to the lines that Dify reads: one text, then the variables (dify-behaviour §3.3 says what becomes of each).
+
+The SDK checks and copies every message several times and writes it in two pieces; for a small call that costs more than all
+policies together (decision 0026). Here a value becomes JSON once, and the lines of a reply are written together. What stands
+around the values is the SDK's own: it writes one line of each kind with marks in it.
+"""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
+
+from pydantic_core import PydanticSerializationError, to_json
 
 from faas_toolkit.core.offload import nothing
 from faas_toolkit.core.untrusted import printable
 
 if TYPE_CHECKING:
-    from dify_plugin import Tool
-    from dify_plugin.entities.tool import ToolInvokeMessage
+    from collections.abc import Iterator
 
-    from faas_toolkit.core.outgoing import OutgoingFile
+    from dify_plugin.core.runtime import Session
 
-MAX_TEXT_CHARS = 8_000
-MAX_VARIABLE_CHARS = 1_000_000
+MAX_VARIABLE_BYTES = 1_000_000
 """A line above 5 MiB kills the plugin and hangs every open caller for 600 s (dify-daemon N8); one variable stays far below."""
 
 
-LARGE_CHARS = 50_000
-"""Written in about 1 ms."""
+LARGE_BYTES = 50_000
+"""Made or written in about 0.1 ms."""
 
 MAX_PIECE_CHARS = 100_000
 """JSON needs up to six bytes for a character."""
 
 
-def render(
-    tool: "Tool", text: str, variables: Mapping[str, object], file: "OutgoingFile | None" = None
-) -> Iterator["ToolInvokeMessage"]:
-    """The messages of one reply, the text first and a file last; `variables` are `sendable`."""
-    yield tool.create_text_message(speakable(text))
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How the SDK writes a text and a variable: patterns for `%` with the JSON of `session`, `name` and `value`."""
+
+    text: str
+    variable: str
+
+
+def send(session: "Session", text: str, variables: Mapping[str, str], give_way: Callable[[], None] = nothing) -> None:
+    """Writes the messages of one reply, the text first; `variables` are `written`. Others are let in between large portions."""
+    lines = _lines()
+    of_session = _as_json(session.session_id)
+    portion = lines.text % {"session": of_session, "value": _as_json(speakable(text))}
     for name, value in variables.items():
-        yield tool.create_variable_message(name, value)
-    if file is not None:
-        yield tool.create_blob_message(file.content, meta={"mime_type": file.media_type, "filename": file.name})
+        if len(portion) > LARGE_BYTES:
+            session.writer.write(portion)
+            give_way()
+            portion = ""
+        portion += lines.variable % {"session": of_session, "name": _as_json(name), "value": value}
+    session.writer.write(portion)
 
 
-def sendable(variables: Mapping[str, object], give_way: Callable[[], None] = nothing) -> Mapping[str, object]:
-    """The variables as they can be written; raises TypeError or ValueError where JSON cannot say one.
+def written(variables: Mapping[str, object], give_way: Callable[[], None] = nothing) -> Mapping[str, str]:
+    """Each variable as JSON, as the SDK would write it; others are let in after a large one.
 
-    Writing them holds the thread, here and once more in the SDK; where they are large, others are let in between.
+    Halves of characters are replaced, and so is a value that is too large for a line: by a note that says so.
+
+    Raises:
+        ValueError: JSON cannot say a value.
     """
-    written = json.dumps(dict(variables), ensure_ascii=False, default=str)
-    if len(written) > LARGE_CHARS:
-        give_way()
-    if _fits(written):  # the usual case, and the cheapest look
-        return variables
-    return {name: _bounded(name, value) for name, value in variables.items()}
+    done: dict[str, str] = {}
+    for name, value in variables.items():
+        as_json = _as_json(value)
+        if len(as_json) > LARGE_BYTES:
+            give_way()
+            size = len(as_json.encode())
+            if size > MAX_VARIABLE_BYTES:
+                as_json = _as_json(_too_large(name, size, value))
+        done[name] = as_json
+    return done
 
 
-def pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> "Iterator[str]":
     """A streamed text in parts that stay far below the bound of a line, however JSON spells them."""
     for start in range(0, len(text), MAX_PIECE_CHARS):
         yield speakable(text[start : start + MAX_PIECE_CHARS])
@@ -64,29 +89,46 @@ def speakable(text: str) -> str:
     return text
 
 
-def _fits(written: str) -> bool:
-    """Whether all variables together are small enough for one, and hold no half of a character."""
+def _as_json(value: object) -> str:
     try:
-        return len(written.encode()) <= MAX_VARIABLE_CHARS
-    except UnicodeEncodeError:
-        return False
-
-
-def _bounded(name: str, value: object) -> object:
-    """The value, if it can be written as one line; a value that is too large is replaced by a note that says so."""
-    written = json.dumps(value, ensure_ascii=False, default=str)
-    size = len(written)
-    if size > MAX_VARIABLE_CHARS:
-        return _too_large(name, size, value)
-    try:
-        written.encode()
-    except UnicodeEncodeError:
-        return json.loads(speakable(written))
-    return value
+        return to_json(value, inf_nan_mode="null", fallback=str).decode()
+    except PydanticSerializationError:  # a half of a character, somewhere
+        whole = json.loads(speakable(json.dumps(value, ensure_ascii=False, default=str)))
+        return to_json(whole, inf_nan_mode="null").decode()
 
 
 def _too_large(name: str, size: int, value: object) -> object:
-    note = f"{printable(name)} was left out: {size:,} characters, at most {MAX_VARIABLE_CHARS:,} are sent. Ask for less."
+    note = f"{printable(name)} was left out: {size:,} bytes, at most {MAX_VARIABLE_BYTES:,} are sent. Ask for less."
     if isinstance(value, str):
         return note
     return [] if isinstance(value, list) else {"left_out": note}
+
+
+@cache
+def _lines() -> Lines:
+    """Asked of the SDK once, so that a version of it that writes otherwise is followed."""
+    from dify_plugin.core.server.stdio.response_writer import StdioResponseWriter
+    from dify_plugin.entities.tool import ToolInvokeMessage
+
+    writer, kinds = StdioResponseWriter(), ToolInvokeMessage.MessageType
+    text = ToolInvokeMessage(type=kinds.TEXT, message=ToolInvokeMessage.TextMessage(text=_mark("value")))
+    variable = ToolInvokeMessage(
+        type=kinds.VARIABLE,
+        message=ToolInvokeMessage.VariableMessage(variable_name=_mark("name"), variable_value=_mark("value")),
+    )
+    line_of_text, line_of_variable = (
+        _with_places(writer.session_message_text(_mark("session"), writer.stream_object(message))) for message in (text, variable)
+    )
+    return Lines(line_of_text, line_of_variable)
+
+
+def _mark(place: str) -> str:
+    return f"<{place}>"
+
+
+def _with_places(line: str) -> str:
+    """The line as a pattern; every mark, which stands in it as a JSON text, is a place for other JSON."""
+    line = line.replace("%", "%%")
+    for place in ("session", "name", "value"):
+        line = line.replace(f'"{_mark(place)}"', f"%({place})s")
+    return line
