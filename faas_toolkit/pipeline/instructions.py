@@ -19,7 +19,7 @@ from faas_toolkit.core.detectors.text import INVISIBLE
 from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.core.redaction import texts_in
 from faas_toolkit.core.untrusted import printable
-from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OVERRIDES, ROLE_MARKERS
+from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OVERRIDES, ROLE_MARKERS, hints
 
 OTHERS_WORDS = frozenset({"crm.read", "knowledge.read", "function.call"})
 """Grants of operations whose answers hold what others wrote."""
@@ -30,6 +30,10 @@ _UNSEEN = re.compile(
 )
 """What no script needs: tags, runs, characters of no width; those that join letters (Persian, Hindi, emoji) may stand alone.
 Flags of England, Scotland, Wales and Texas are the one use that tags have left (UTS 51, annex C)."""
+_MAY_BE_UNSEEN = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff\U0001f3f4\U000e0001-\U000e01ef]"
+)
+"""Of these one stands in all that is unseen; looking for single characters takes a tenth of the time."""
 _SHORTEST = 6
 """Characters of the shortest mark, [INST]."""
 _VISIT = 16
@@ -120,12 +124,12 @@ def _is_clean(answer: Answer) -> bool:
         if length > _SEEN_AT_ONCE:
             return False
     whole = "\n".join(texts)
-    return (whole.isascii() or _UNSEEN.search(whole) is None) and not any(kinds_in(whole))
+    return visible_text(whole) == (whole, False) and not any(kinds_in(whole))
 
 
 def visible_text(text: str) -> tuple[str, bool]:
     """The text without characters that nobody sees, and whether they were such as only hide something."""
-    if text.isascii():
+    if text.isascii() or _MAY_BE_UNSEEN.search(text) is None:
         return text, False
     hiding: list[str] = []
 
@@ -143,13 +147,15 @@ def kinds_in(text: str) -> Iterator[str]:
     """What of it looks as if it spoke to a model: `override`, `role_marker`, `hidden_markup`, `encoded`."""
     plain = text if text.isascii() else INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     small = plain.lower()
-    if _overrides(" ".join(small.split())):
+    in_a_line = " ".join(small.split())
+    hint, searched = hints(), in_a_line.encode(errors="replace")
+    if hint.overrides.search(searched) and _overrides(in_a_line):
         yield "override"
-    if ROLE_MARKERS.search(small):
+    if hint.roles.search(searched) and ROLE_MARKERS.search(small):
         yield "role_marker"
     if "<" in small and any(_speaks(" ".join(match[0].split())) for match in HIDDEN_MARKUP.finditer(small)):
         yield "hidden_markup"
-    if any(_overrides(decoded) or ROLE_MARKERS.search(decoded) for decoded in _decoded(plain)):
+    if hint.encoded.search(searched) and any(_overrides(decoded) or ROLE_MARKERS.search(decoded) for decoded in _decoded(plain)):
         yield "encoded"
 
 

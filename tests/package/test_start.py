@@ -42,12 +42,14 @@ def test_a_package_that_does_not_start_is_reported_both_ways_with_what_it_wrote(
     assert all("no such luck" in problem.text for problem in problems)
 
 
-def test_the_sdk_loads_every_class_and_reads_yaml_with_the_c_parser(unpacked, process, tmp_path):
+def test_the_sdk_loads_every_class_and_reads_yaml_and_lines_the_fast_way(unpacked, process, tmp_path):
     script = (
         "import sys, io, json; out, sys.stdout = sys.stdout, io.StringIO()\n"
         "import main, yaml\n"
         "assert yaml.safe_load.__globals__['SafeLoader'] is yaml.CSafeLoader\n"
         "assert sys.getswitchinterval() == 0.001\n"
+        "from dify_plugin.core.server.stdio.request_reader import TypeAdapter\n"
+        "assert TypeAdapter(dict[str, object]) is TypeAdapter(dict[str, object])\n"
         "[(provider, cls, tools)] = main.plugin.registration.tools_mapping.values()\n"
         "json.dump({name: cls.__name__ for name, (_, cls) in tools.items()}, out)\n"
     )
