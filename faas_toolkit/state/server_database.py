@@ -71,7 +71,7 @@ class ServerDatabase(Database):
         self._errors: tuple[type[Exception], ...] = (*self._driver.errors, OSError)
         self._ready = False
 
-    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False) -> T:
+    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False, short: bool = False) -> T:
         """The result of `work` over one consistent view; it never runs twice but for one statement that met a dead connection."""
         self._require_ready()
         return self._attempt(work, None if alone else "read")

@@ -39,12 +39,14 @@ class Database(ABC):
     """`sqlite`, `postgresql` or `mysql` (MariaDB too)."""
 
     @abstractmethod
-    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False) -> T:
+    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False, short: bool = False) -> T:
         """The result of `work` over one consistent view of the data.
 
         Args:
             work: asks.
             alone: `work` is one statement, which needs no transaction around it: one round trip to a server in place of three.
+            short: `work` asks for a few rows by indexes and is over in less than a millisecond as a rule: beside us it is done
+                without going to another thread. It may be begun twice.
 
         Raises:
             Unavailable: the store cannot be reached or used now; the text says why and what to do.

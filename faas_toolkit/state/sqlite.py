@@ -2,7 +2,7 @@
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,8 @@ BUSY_MILLISECONDS = 2_000
 
 _MIGRATION_MILLISECONDS = 30_000
 _SCRUB_SECONDS = 10.0
+_STEPS = 1_000
+"""Of SQLite's virtual machine, after which it asks whether to go on: about 10 µs."""
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",  # first: the switch to WAL itself may have to wait
     "PRAGMA journal_mode=WAL",
@@ -134,6 +136,13 @@ def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
 def wait_longer(connection: Connection) -> None:
     """Lets this connection wait for another process that is migrating the file."""
     _driver(connection).execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
+
+
+def never_wait(connection: Connection, is_over: Callable[[], bool]) -> None:
+    """Lets a statement on this connection fail where it meets a lock, and when `is_over` says so."""
+    driver = _driver(connection)
+    driver.execute("PRAGMA busy_timeout=0")
+    driver.set_progress_handler(is_over, _STEPS)
 
 
 def explain(error: Exception) -> Failure:

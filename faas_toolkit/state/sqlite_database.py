@@ -1,4 +1,4 @@
-"""The embedded form of the relational store: one SQLite file, always on its pool. Loaded on first use."""
+"""The embedded form of the relational store: one SQLite file, on its pool but for short reads. Loaded on first use."""
 
 import logging
 import sqlite3
@@ -15,6 +15,7 @@ from faas_toolkit.core.offload import Offload
 from faas_toolkit.state import sqlite
 from faas_toolkit.state.migrations import history
 from faas_toolkit.state.sql import MIGRATING, Database, require_tables
+from faas_toolkit.state.sqlite_short import ShortReads
 
 _DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 """What the toolkit asks the driver itself (`prepared.py`) fails with the driver's own errors."""
@@ -35,12 +36,13 @@ class _Open:
     engine: Engine
     identity: tuple[int, int] | None
     watch: sqlite3.Connection
+    short: ShortReads
 
 
 class SqliteDatabase(Database):
     """One SQLite file, opened and migrated on first use.
 
-    `work` runs whole on the pool `sqlite`.
+    `work` runs whole on the pool `sqlite`; where it is a short read, on the caller's thread.
     """
 
     dialect = "sqlite"
@@ -54,13 +56,18 @@ class SqliteDatabase(Database):
         # four times as slow (measured).
         self._idle: deque[Connection] = deque()
 
-    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False) -> T:
+    def read[T](self, work: Callable[[Connection], T], *, alone: bool = False, short: bool = False) -> T:
         """The result of `work` over one consistent view of the data.
 
         Raises:
             Unavailable: the store is locked, unreadable, damaged, full; the text says which and what to do.
             Internal: the store refused a statement of ours.
         """
+        opened = self._open
+        if short and opened is not None and sqlite.identity_of(self._path) == opened.identity:
+            done = opened.short.read(work)
+            if done:
+                return done[0]
         return self._run(work, write=False)
 
     def write[T](self, work: Callable[[Connection], T]) -> T:
@@ -124,7 +131,13 @@ class SqliteDatabase(Database):
                     sqlite.wait_longer(connection)
                     with sqlite.transaction(connection, write=True):
                         history.upgrade(connection)
-            return _Open(next(self._openings), engine, sqlite.identity_of(self._path), sqlite.open_watch(self._path))
+            return _Open(
+                number=next(self._openings),
+                engine=engine,
+                identity=sqlite.identity_of(self._path),
+                watch=sqlite.open_watch(self._path),
+                short=ShortReads(engine),
+            )
         except (*_DRIVER_ERRORS, OSError) as error:
             raise sqlite.explain(error) from error
 
@@ -162,6 +175,7 @@ class SqliteDatabase(Database):
         opened, self._open = self._open, None
         if opened is not None:
             opened.watch.close()
+            opened.short.close()
         idle, self._idle = self._idle, deque()
         for connection in idle:
             connection.close()

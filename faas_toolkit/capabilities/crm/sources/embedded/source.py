@@ -88,7 +88,7 @@ class EmbeddedCrm:
     def find(self, lookup: Lookup, deadline: Deadline) -> Found:
         """The records; makes the sample on the first lookup of a fresh install."""
         today = self._today()
-        found = self._database.read(lambda connection: _find(connection, lookup, today))
+        found = self._database.read(lambda connection: _find(connection, lookup, today), short=True)
         if found is None:
             self._make_sample(today)
             found = self._database.read(lambda connection: _find(connection, lookup, today))
@@ -105,7 +105,7 @@ class EmbeddedCrm:
         remembered = self._versions.get(workspace.id)
         if remembered is not None and revision is not None and remembered[0] == revision:
             return remembered[1]
-        area = self._database.read(lambda connection: _area(connection, workspace.id))
+        area = self._database.read(lambda connection: _area(connection, workspace.id), short=True)
         version = area.version if area is not None else "none"
         if revision is not None:
             self._versions[workspace.id] = (revision, version)
