@@ -4,10 +4,13 @@
 from dify_plugin import DifyPluginEnv, Plugin  # first of all imports: it applies gevent's patches
 
 import functools
+import os
 import sys
 
 import yaml
 from dify_plugin.core.server.stdio import request_reader
+
+from faas_toolkit.dify.stdin import StandardInput
 # isort: on
 
 if yaml.__with_libyaml__:
@@ -25,6 +28,10 @@ plugin = Plugin(DifyPluginEnv(MAX_INVOCATION_TIMEOUT=900))
 
 # Remote debug only: after three failed attempts to reach a daemon that went away, the SDK spins on one core and never comes back.
 plugin.request_reader.reconnect_attempts = sys.maxsize  # type: ignore[attr-defined] # only the TCP reader has it
+
+if isinstance(plugin.request_reader, request_reader.StdioRequestReader) and os.name == "posix":
+    # A native thread of the hub would be woken for every piece of input; one less is waited for (faas_toolkit/dify/stdin.py).
+    plugin.request_reader._read_async = StandardInput(sys.stdin.fileno()).read  # type: ignore[method-assign] # noqa: SLF001
 
 if __name__ == "__main__":
     plugin.run()

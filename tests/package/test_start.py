@@ -49,6 +49,7 @@ def test_the_sdk_loads_every_class_and_reads_yaml_and_lines_the_fast_way(unpacke
         "assert yaml.safe_load.__globals__['SafeLoader'] is yaml.CSafeLoader\n"
         "assert sys.getswitchinterval() == 0.001\n"
         "from dify_plugin.core.server.stdio.request_reader import TypeAdapter\n"
+        "assert main.plugin.request_reader._read_async.__self__.__class__.__name__ == 'StandardInput'\n"
         "assert TypeAdapter(dict[str, object]) is TypeAdapter(dict[str, object])\n"
         "[(provider, cls, tools)] = main.plugin.registration.tools_mapping.values()\n"
         "json.dump({name: cls.__name__ for name, (_, cls) in tools.items()}, out)\n"
