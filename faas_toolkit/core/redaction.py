@@ -135,11 +135,13 @@ def texts_in(value: object, pace: Callable[[int], None] = ignore) -> Iterator[st
         pace(_VISIT)
         if isinstance(item, str):
             yield item
-        elif isinstance(item, Mapping):
-            pending.extend(item.keys())
-            pending.extend(item.values())
+        elif item is None or isinstance(item, (int, float)):  # asked before what takes longer to ask
+            continue
         elif isinstance(item, (list, tuple)):
             pending.extend(item)
+        elif isinstance(item, Mapping):
+            pending.extend(item)
+            pending.extend(item.values())
 
 
 def renamed(names: Iterable[object], rename: Callable[[str], str], pace: Callable[[int], None] = ignore) -> dict[object, object]:

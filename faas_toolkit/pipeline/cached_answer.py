@@ -7,6 +7,9 @@ from typing import Any
 from faas_toolkit.core.call import Answer
 from faas_toolkit.core.errors import Failure, NotFound, every_kind
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+"""Made once: `json.dumps` makes one for each call that asks for anything but its defaults."""
+
 
 def answer_as_dict(answer: Answer) -> dict[str, object]:
     """What is kept of an answer."""
@@ -41,7 +44,7 @@ def encode_outcome(outcome: Answer | NotFound, fresh_until: float | None) -> byt
     """
     said = {"failure": outcome.as_dict()} if isinstance(outcome, NotFound) else {"answer": answer_as_dict(outcome)}
     try:
-        return json.dumps({"fresh_until": fresh_until, **said}, allow_nan=False, separators=(",", ":")).encode()
+        return _ENCODER.encode({"fresh_until": fresh_until, **said}).encode()
     except (TypeError, ValueError, RecursionError):
         return None
 

@@ -3,7 +3,6 @@
 Which keys there are, and how they are exchanged: docs/encryption.md.
 """
 
-import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
@@ -90,11 +89,11 @@ class Cipher:
 
         It outlives every rotation of keys.
         """
-        return self.blinds(name)[0]
+        return _blinded(self._names[0], name)
 
     def blinds(self, name: str) -> tuple[str, ...]:
         """The name as `blind` makes it, and as versions did that made names from the key which sealed."""
-        return tuple(hmac.new(key, _encoded(name), hashlib.sha256).hexdigest() for key in self._names)
+        return tuple(_blinded(key, name) for key in self._names)
 
     def _associated(self, name: str) -> bytes:
         return self._bound_to + _encoded(name)
@@ -129,6 +128,10 @@ def _material(workspace_id: str, purpose: str, key: bytes) -> bytes:
     """32 bytes for values, 32 for names, 4 of the key id."""
     info = b"faas_toolkit/1/" + _encoded(purpose)
     return HKDF(algorithm=SHA256(), length=64 + _KEY_ID_BYTES, salt=_encoded(workspace_id), info=info).derive(key)
+
+
+def _blinded(key: bytes, name: str) -> str:
+    return hmac.digest(key, _encoded(name), "sha256").hex()
 
 
 def _encoded(text: str) -> bytes:

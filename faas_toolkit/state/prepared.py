@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import CompoundSelect, Connection, Select  # noqa: TID253 - this module is loaded on first use
 
 
 class NamedRow(Protocol):
@@ -27,7 +27,7 @@ class Prepared:
     Booleans come as the driver gives them: 0 and 1 from SQLite.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any]) -> None:
         self._statement = statement
         self._written: dict[tuple[int, ...], tuple[str, tuple[str, ...], Mapping[str, object]]] = {}
 

@@ -96,9 +96,7 @@ def _answer(question: Question, replies: Sequence[Reply[Found]]) -> Answer:
     merged = _merged(answered, question)[: question.lookup.limit]
     records, too_large = within_budget([plain(record, answered[name].label or name) for name, record in merged])
     total = sum(found.total for found in answered.values())
-    offsets = {
-        name: question.lookup_of(name).offset + sum(each == name for each, _ in merged[: len(records)]) for name in answered
-    }
+    offsets = {name: question.offset_of(name) + sum(each == name for each, _ in merged[: len(records)]) for name in answered}
     more = any(offsets[name] < found.total for name, found in answered.items()) and bool(records)
     versions = {name: found.version for name, found in answered.items() if found.version is not None}
     notices = (*_down(replies), *_changed(question, versions), *_meaning(question, answered, total), *too_large)

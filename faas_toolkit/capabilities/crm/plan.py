@@ -28,10 +28,14 @@ class Question:
     """For every source alike but for its offset, its hidden fields and its open records."""
     position: Position
 
+    def offset_of(self, name: str) -> int:
+        """How many of this source's records were on earlier pages."""
+        return self.position.offsets.get(name, 0)
+
     def lookup_of(self, name: str) -> Lookup:
         """What this source is asked."""
-        scope, offset = self.call.scope, self.position.offsets.get(name, 0)
-        return replace(self.lookup, offset=offset, hidden=scope.hidden_in(name), rows=Rows.of(scope.rows_of(name)))
+        scope = self.call.scope
+        return replace(self.lookup, offset=self.offset_of(name), hidden=scope.hidden_in(name), rows=Rows.of(scope.rows_of(name)))
 
     def next_cursor(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> str:
         """The cursor of the page after this one."""

@@ -5,7 +5,6 @@ Entries are sealed and their names are blind, so nobody can look for those of on
 
 import hashlib
 import hmac
-from dataclasses import replace
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.errors import Unavailable
@@ -60,7 +59,7 @@ class EpochCache:
         except Unavailable:
             return None
         key = hmac.digest(age, workspace.key, "sha256")
-        return replace(workspace, key=key, older=(), root=key), hashlib.sha256(age).hexdigest()[:16]
+        return Workspace(workspace.id, key, workspace.key_id, root=key), hashlib.sha256(age).hexdigest()[:16]
 
 
 def _parts(token: str) -> tuple[str | None, str]:

@@ -1,7 +1,6 @@
 """Rows as records, and what hangs on them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +14,9 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     cast,
     func,
     literal,
+    literal_column,
     select,
+    union_all,
 )
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, RELATED, RELATED_ENTITY, Entity, Relation
@@ -62,33 +63,47 @@ def read_records(
     return found
 
 
-def with_related(connection: Connection, lookup: Lookup, workspace: str, records: Sequence[CrmRecord]) -> list[CrmRecord]:
-    """The records with what the caller wants along, and with the counts that everybody gets."""
+def related_of(
+    connection: Connection, lookup: Lookup, workspace: str, records: Sequence[CrmRecord]
+) -> dict[str, dict[Relation, Related]]:
+    """What hangs on the records, by their ids: what the caller wants along, and the counts that everybody gets."""
     related: dict[str, dict[Relation, Related]] = {record.id: {} for record in records}
     for entity in dict.fromkeys(record.entity for record in records):
         parents = [record for record in records if record.entity == entity]
-        for relation in RELATED[entity]:
-            if f"{entity}.{relation}" in lookup.hidden:
-                continue
-            for key, value in _relation(connection, lookup, workspace, relation, parents).items():
+        included, counted = _wanted(entity, lookup.include, lookup.hidden)
+        for relation in included:
+            for key, value in _included(connection, lookup, workspace, relation, parents).items():
                 related[key][relation] = value
-    return [replace(record, related=related[record.id]) for record in records]
+        for relation, key, value in _counts(connection, workspace, counted, parents, lookup.rows) if counted else ():
+            related[key][relation] = value
+    return related
 
 
-def _relation(
+@lru_cache(maxsize=1_024)
+def _wanted(
+    entity: Entity, include: frozenset[Relation], hidden: frozenset[str]
+) -> tuple[tuple[Relation, ...], tuple[Relation, ...]]:
+    """Which relations of an entity's records come along, and which are only counted, but for those hidden from the caller."""
+    shown = [relation for relation in RELATED[entity] if not _is_hidden(entity, relation, hidden)]
+    counted = _COUNTED.get(entity, ())
+    return (
+        tuple(relation for relation in shown if relation in include),
+        tuple(relation for relation in shown if relation in counted and relation not in include),
+    )
+
+
+def _is_hidden(entity: Entity, relation: Relation, hidden: frozenset[str]) -> bool:
+    target = RELATED_ENTITY[relation]
+    return not hidden.isdisjoint((f"{entity}.{relation}", f"{entity}.{target}", f"{target}.{entity}"))
+
+
+def _included(
     connection: Connection, lookup: Lookup, workspace: str, relation: Relation, parents: Sequence[CrmRecord]
 ) -> dict[str, Related]:
-    entity, target = parents[0].entity, RELATED_ENTITY[relation]
-    if f"{entity}.{target}" in lookup.hidden or f"{target}.{entity}" in lookup.hidden:
-        return {}
-    forward = any(field.name == target for field in FIELDS[entity])
-    if relation in lookup.include:
-        if forward:
-            return _linked(connection, workspace, target, parents, lookup.rows)
-        return _hanging(connection, lookup, workspace, target, parents)
-    if forward or relation not in _COUNTED.get(entity, ()):
-        return {}
-    return _counts(connection, workspace, target, parents, lookup.rows)
+    target = RELATED_ENTITY[relation]
+    if any(field.name == target for field in FIELDS[parents[0].entity]):
+        return _linked(connection, workspace, target, parents, lookup.rows)
+    return _hanging(connection, lookup, workspace, target, parents)
 
 
 def _linked(
@@ -124,13 +139,14 @@ def _hanging(
 
 
 def _counts(
-    connection: Connection, workspace: str, target: Entity, parents: Sequence[CrmRecord], rows: Rows
-) -> dict[str, Related]:
+    connection: Connection, workspace: str, relations: tuple[Relation, ...], parents: Sequence[CrmRecord], rows: Rows
+) -> Iterator[tuple[Relation, str, Related]]:
+    """How many records of each relation name each parent that any does, and how many of them are open."""
     entity = parents[0].entity
-    mine = rows.about(target)
+    mine = rows.about(*(RELATED_ENTITY[relation] for relation in relations))
     parameters = {**_parameters(workspace, parents), **parameters_of(mine)}
-    counted = _count_hanging(entity, target, mine.form)(connection, parameters)
-    return {f"{entity}:{row['parent']}": Related(total=row["total"], open=row["open"]) for row in counted}
+    for row in _count_hanging(entity, relations, mine.form)(connection, parameters):
+        yield row["relation"], f"{entity}:{row['parent']}", Related(total=row["total"], open=row["open"])
 
 
 def _parameters(workspace: str, parents: Sequence[CrmRecord]) -> dict[str, object]:
@@ -174,11 +190,20 @@ def _first_hanging(entity: Entity, target: Entity, hidden: frozenset[str], form:
 
 
 @lru_cache(maxsize=256)
-def _count_hanging(entity: Entity, target: Entity, form: Rows) -> Prepared:
-    table = TABLES[target]
-    parent = table.c[entity]
-    counted = select(parent.label("parent"), func.count().label("total"), func.sum(_open(table)).label("open"))
-    return Prepared(counted.where(*_of_ids(table, parent), *open_rows(target, form)).group_by(parent))
+def _count_hanging(entity: Entity, relations: tuple[Relation, ...], form: Rows) -> Prepared:
+    counts = []
+    for relation in relations:
+        target = RELATED_ENTITY[relation]
+        table = TABLES[target]
+        parent = table.c[entity]
+        counted = select(
+            literal_column(f"'{relation}'").label("relation"),
+            parent.label("parent"),
+            func.count().label("total"),
+            func.sum(_open(table)).label("open"),
+        )
+        counts.append(counted.where(*_of_ids(table, parent), *open_rows(target, form)).group_by(parent))
+    return Prepared(union_all(*counts))
 
 
 def _of_ids(table: Table, column: "ColumnElement[Any]") -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -21,7 +21,7 @@ from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.capabilities.crm.sources.embedded.conditions import restrictions
 from faas_toolkit.capabilities.crm.sources.embedded.matching import MOST_MATCHES, Matcher, Matches
 from faas_toolkit.capabilities.crm.sources.embedded.open_rows import Ref, open_rows
-from faas_toolkit.capabilities.crm.sources.embedded.reading import order_of, read_records, with_related
+from faas_toolkit.capabilities.crm.sources.embedded.reading import order_of, read_records, related_of
 from faas_toolkit.capabilities.crm.sources.embedded.sample import GENERATOR, sample_drafts
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AREAS, TABLES
 from faas_toolkit.capabilities.crm.sources.embedded.writing import erase, store
@@ -212,9 +212,10 @@ class _Search:
 
     def _found(self, page: dict[Ref, Strength], total: int, notices: tuple[str, ...]) -> Found:
         known = read_records(self.connection, self.area.workspace, page, self.lookup.rows)
-        records = [replace(known[ref], strength=strength) for ref, strength in page.items() if ref in known]
+        records = {ref: known[ref] for ref in page if ref in known}
+        related = related_of(self.connection, self.lookup, self.area.workspace, list(records.values()))
         return Found(
-            records=tuple(with_related(self.connection, self.lookup, self.area.workspace, records)),
+            records=tuple(replace(record, strength=page[ref], related=related[record.id]) for ref, record in records.items()),
             total=total,
             version=self.area.version,
             label=self.area.label,
