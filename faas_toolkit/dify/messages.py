@@ -8,7 +8,7 @@ around the values is the SDK's own: it writes one line of each kind with marks i
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -50,7 +50,7 @@ def send(session: "Session", text: str, variables: Mapping[str, str], give_way: 
             session.writer.write(portion)
             give_way()
             portion = ""
-        portion += lines.variable % {"session": of_session, "name": _as_json(name), "value": value}
+        portion += lines.variable % {"session": of_session, "name": _name_as_json(name), "value": value}
     session.writer.write(portion)
 
 
@@ -95,6 +95,10 @@ def _as_json(value: object) -> str:
     except PydanticSerializationError:  # a half of a character, somewhere
         whole = json.loads(speakable(json.dumps(value, ensure_ascii=False, default=str)))
         return to_json(whole, inf_nan_mode="null").decode()
+
+
+_name_as_json = lru_cache(maxsize=1_024)(_as_json)
+"""Names of variables are few."""
 
 
 def _too_large(name: str, size: int, value: object) -> object:

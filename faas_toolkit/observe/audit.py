@@ -29,6 +29,8 @@ from faas_toolkit.state.sql import Database
 
 MAX_WAITING = 10_000
 _BATCH = 500
+_DESCRIBED_AT_ONCE = 20
+"""Rows, in about 2 ms."""
 _GROUPING_SECONDS = 0.1
 """How long `fast` lets rows gather, so that they are at most 200 ms behind."""
 _PATIENCE_SECONDS = 10.0
@@ -105,9 +107,19 @@ class AuditLog:
             Unavailable: `durable`, `wait`, and the row was not written.
             Internal: the same, by a fault of ours.
         """
-        entry = self._add(workspace, row, self._write_in_background)
+        entry = self._add(Entry(self._chains.chain(workspace), row), self._write_in_background)
         if self._durable and wait:
             self._await(entry)
+
+    def append_described(self, workspace: Workspace, describe: Callable[[], Mapping[str, object]], *, wait: bool = True) -> None:
+        """As `append`; in `fast` the row itself is made when it is written, so that no answer waits for that either.
+
+        At once, all the same, where many wait already or the writing is under way: what a row is made from may be large.
+        """
+        if self._durable or self._committing or len(self._waiting) >= _BATCH:
+            self.append(workspace, describe(), wait=wait)
+        else:
+            self._add(Entry(self._chains.chain(workspace), {}, describe), self._write_in_background)
 
     def intend(self, workspace: Workspace, row: Mapping[str, object]) -> None:
         """Adds the row that says what is about to be done, and in both modes waits until it is written.
@@ -116,7 +128,7 @@ class AuditLog:
             Unavailable: `durable`, and it was not written, so nothing may be done. In `fast` it waits for the database like any
                 other row, and what it says is done.
         """
-        entry = self._add(workspace, row, lambda: self._write(patient=False))
+        entry = self._add(Entry(self._chains.chain(workspace), row), lambda: self._write(patient=False))
         if self._away and not self._durable:
             return
         try:
@@ -171,8 +183,7 @@ class AuditLog:
             sync=self._durable,
         )
 
-    def _add(self, workspace: Workspace, row: Mapping[str, object], task: Callable[[], None]) -> Entry:
-        entry = Entry(self._chains.chain(workspace), row)
+    def _add(self, entry: Entry, task: Callable[[], None]) -> Entry:
         if len(self._waiting) >= MAX_WAITING:
             self._lose([entry], Unavailable("The audit log is full: its database does not keep up."))
             return entry
@@ -208,6 +219,7 @@ class AuditLog:
         try:
             while self._waiting or self._drained_a_portion():
                 group = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+                self._describe(group)
                 left, failure = self._keep(group)
                 self._end(group, left)
                 if not isinstance(failure, Unavailable) or self._durable:
@@ -219,6 +231,12 @@ class AuditLog:
                 self._clock.sleep(pauses.pop(0))
         finally:
             self._committing = self._scheduled = False
+
+    def _describe(self, group: Sequence[Entry]) -> None:
+        for number, entry in enumerate(group, start=1):
+            entry.make_row()
+            if number % _DESCRIBED_AT_ONCE == 0:
+                self._offload.give_way()
 
     def _put_back(self, entries: Sequence[Entry]) -> None:
         self._waiting.extendleft(reversed(entries))

@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert  # noqa: TID253 - this module is loaded on first use
@@ -57,6 +57,9 @@ class Entry:
 
     chain: Chain
     row: Mapping[str, object]
+    """Empty until it is described."""
+    describe: Callable[[], Mapping[str, object]] | None = None
+    """Makes the row, where that is still to be done."""
     sealed: dict[str, object] | None = None
     cut: Vouched = field(default_factory=dict)
     lost: int = 0
@@ -68,6 +71,17 @@ class Entry:
 
     def __post_init__(self) -> None:
         self.chain.waiting += 1
+
+    def make_row(self) -> None:
+        """Describes the row, if that is still to be done; where that fails, it has failed alone."""
+        describe, self.describe = self.describe, None
+        if describe is None:
+            return
+        try:
+            self.row = describe()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with this row must not stop the rows of others
+            _log.error("An audit row could not be described: %s", type(error).__name__)
+            self.failure = Internal("The call's audit row could not be written.")
 
     def end(self, failure: Failure | None = None) -> None:
         """It is written, or will never be; `failure` says why."""

@@ -3,7 +3,7 @@
 Outermost, so it sees how a call ends whatever ends it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from faas_toolkit.core.audit_trail import INTENT
@@ -24,8 +24,8 @@ class AuditSink(Protocol):
         """Raises `Unavailable` where calls must be audited and cannot be."""
         ...
 
-    def append(self, workspace: Workspace, row: Mapping[str, object], *, wait: bool = True) -> None:
-        """Adds a row; with `wait` it may raise `Unavailable` when the row could not be written."""
+    def append_described(self, workspace: Workspace, describe: Callable[[], Mapping[str, object]], *, wait: bool = True) -> None:
+        """Adds the row that `describe` makes, now or soon; with `wait` it may raise `Unavailable` where it was not written."""
         ...
 
     def intend(self, workspace: Workspace, row: Mapping[str, object]) -> None:
@@ -121,7 +121,7 @@ class Audit:
         Raises:
             Unavailable: it could not be written, so the effect must not happen.
         """
-        row = self._row(call, INTENT, self._clock.monotonic() - call.record.started)
+        row = self._describe(call, INTENT, self._clock.monotonic() - call.record.started) | {"time": self._clock.epoch()}
         self._log.intend(call.workspace, self._persons.seal(call.workspace, row))
 
     def _written_down(self, call: Call, proceed: Proceed) -> Answer | Stream:
@@ -171,13 +171,14 @@ class Audit:
             call.record.decide("audit", failure.kind)
 
     def _append(self, call: Call, outcome: str, *, wait: bool, **more: object) -> None:
-        seconds = self._clock.monotonic() - call.record.started
+        seconds, now = self._clock.monotonic() - call.record.started, self._clock.epoch()
         self._count(call, outcome, seconds)
-        row = self._persons.seal(call.workspace, self._row(call, outcome, seconds) | more, wait=wait)
-        self._log.append(call.workspace, row, wait=wait)
 
-    def _row(self, call: Call, outcome: str, seconds: float) -> dict[str, object]:
-        return self._describe(call, outcome, seconds) | {"time": self._clock.epoch()}
+        def describe() -> Mapping[str, object]:
+            row = self._describe(call, outcome, seconds) | {"time": now} | more
+            return self._persons.seal(call.workspace, row, wait=wait)
+
+        self._log.append_described(call.workspace, describe, wait=wait)
 
     def _count(self, call: Call, outcome: str, seconds: float) -> None:
         name, record = call.operation.name, call.record

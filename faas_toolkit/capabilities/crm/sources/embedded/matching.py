@@ -110,9 +110,10 @@ class Matcher:
         matches.add(self._keys(), Strength.KEY)
         if matches.strengths:
             return matches
-        matches.add(self._keyed["name"], Strength.NAME)
-        matches.add(self._keyed["alias"], Strength.NAME)
-        matches.add(self._keyed["sound"], Strength.SOUND)
+        named = self._named()
+        matches.add(named["name"], Strength.NAME)
+        matches.add(named["alias"], Strength.NAME)
+        matches.add(named["sound"], Strength.SOUND)
         matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, MOST_MATCHES), Strength.NAME_WORDS)
         matches.add(self._words(self.query.required, "all", _WORD_COLUMNS, MOST_MATCHES), Strength.WORDS)
         return matches
@@ -139,11 +140,12 @@ class Matcher:
         return [(entity, int(key)) for entity, key in known if entity in self.lookup.entities]  # there or not, open or not
 
     def _keys(self) -> list[Ref]:
-        refs = self._keyed["email"]
+        emails, domain = self.query.emails, self.query.domain
+        refs = self._by_value({"email": emails})["email"] if emails else []
         if not refs and self.query.phone:
             refs = self._phone()
-        if not refs:
-            refs = sorted(self._keyed["domain"], key=lambda ref: ref[0] != "company")
+        if not refs and domain:
+            refs = sorted(self._by_value({"domain": (domain,)})["domain"], key=lambda ref: ref[0] != "company")
         return refs
 
     def _phone(self) -> list[Ref]:
@@ -157,19 +159,11 @@ class Matcher:
         exact_first = sorted(found, key=lambda row: (row[0] != digits[::-1], ENTITIES.index(row[1]), row[2]))
         return self._allowed("phone", [(entity, number) for _, entity, number in exact_first])
 
-    @cached_property
-    def _keyed(self) -> dict[Kind, list[Ref]]:
-        """The records that have one of the query's keys, by the key's kind; read at once."""
+    def _named(self) -> dict[Kind, list[Ref]]:
+        """The records that have the query for a name, by the kind of name; read at once."""
         names = name_keys_of_query(self.query)
-        return self._by_value(
-            {
-                "email": self.query.emails,
-                "domain": (self.query.domain,) if self.query.domain else (),
-                "name": names,
-                "alias": names,
-                "sound": () if has_han(self.query.text) else sounds_of_query(self.query),
-            }
-        )
+        sounds = () if has_han(self.query.text) else sounds_of_query(self.query)
+        return self._by_value({"name": names, "alias": names, "sound": sounds})
 
     def _by_value(self, wanted: Mapping[Kind, Sequence[str]]) -> dict[Kind, list[Ref]]:
         values = sorted({value[:320] for each in wanted.values() for value in each})
