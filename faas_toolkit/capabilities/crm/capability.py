@@ -27,6 +27,8 @@ class CrmCapability:
     def __init__(self, *, sources: Mapping[str, CrmSource], outbound: Outbound) -> None:
         self._sources = sources
         self._outbound = outbound
+        self._planned: tuple[Call, Question] | None = None
+        """What `traits` was asked of last, for the call itself, which follows as a rule."""
 
     def __call__(self, call: Call) -> Answer:
         """The records of all sources, merged.
@@ -36,7 +38,8 @@ class CrmCapability:
             NotFound: a source that the caller may not ask.
             Unavailable: no source answered (the source's own failure where only one was asked).
         """
-        question = plan(call, tuple(self._sources))
+        planned, self._planned = self._planned, None
+        question = planned[1] if planned is not None and planned[0] is call else plan(call, tuple(self._sources))
         replies = ask_each(question.names, lambda name: self._ask(name, question))
         if all(reply.found is None for reply in replies):
             raise none_answered(replies, "CRM source")
@@ -45,7 +48,9 @@ class CrmCapability:
     def traits(self, call: Call) -> Traits:
         """A read, kept while no asked source counts a change, and as long as each one without a counter allows."""
         try:
-            names = plan(call, tuple(self._sources)).names
+            question = plan(call, tuple(self._sources))
+            self._planned = call, question
+            names = question.names
             versions = {name: self._sources[name].version(call.workspace) for name in names}
         except Failure:  # the call itself will say it, in full
             return Traits()

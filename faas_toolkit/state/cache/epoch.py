@@ -26,6 +26,8 @@ class EpochCache:
     def __init__(self, *, store: TieredCache, keys: DataKeys) -> None:
         self._store = store
         self._keys = keys
+        self._last: tuple[Workspace, bytes, tuple[Workspace, str]] | None = None
+        """What was worked out last: a read asks three times. No more than one, so that no key outlives its age here."""
 
     def get(self, workspace: Workspace, name: str) -> Kept | None:
         """The value of this age."""
@@ -58,8 +60,12 @@ class EpochCache:
             age = self._keys.get(workspace, OWNER, replace_lost=True)
         except Unavailable:
             return None
-        key = hmac.digest(age, workspace.key, "sha256")
-        return Workspace(workspace.id, key, workspace.key_id, root=key), hashlib.sha256(age).hexdigest()[:16]
+        last = self._last
+        if last is None or last[0] is not workspace or last[1] != age:
+            key = hmac.digest(age, workspace.key, "sha256")
+            aged = Workspace(workspace.id, key, workspace.key_id, root=key)
+            last = self._last = workspace, age, (aged, hashlib.sha256(age).hexdigest()[:16])
+        return last[2]
 
 
 def _parts(token: str) -> tuple[str | None, str]:
