@@ -127,20 +127,25 @@ def _without(spellings: list[str], text: str, pace: Callable[[int], None] = igno
     return SECRET_MARK.join(pieces)
 
 
-def texts_in(value: object, pace: Callable[[int], None] = ignore) -> Iterator[str]:
-    """Every text inside a value, keys of mappings included; `pace` as in `renamed`."""
+_TEXTLESS = (type(None), int, float)
+
+
+def texts_in(value: object, pace: Callable[[int], None] = ignore, *, keys: bool = True) -> Iterator[str]:
+    """Every text inside a value, those that are keys of mappings included unless it is said otherwise; `pace` as in `renamed`."""
     pending = [value]
     while pending:
         item = pending.pop()
-        pace(_VISIT)
+        if pace is not ignore:
+            pace(_VISIT)
         if isinstance(item, str):
             yield item
-        elif item is None or isinstance(item, (int, float)):  # asked before what takes longer to ask
+        elif isinstance(item, _TEXTLESS):  # asked before a mapping, which takes longer to tell
             continue
         elif isinstance(item, (list, tuple)):
             pending.extend(item)
         elif isinstance(item, Mapping):
-            pending.extend(item)
+            if keys:
+                pending.extend(item)
             pending.extend(item.values())
 
 

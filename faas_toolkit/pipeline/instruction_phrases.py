@@ -109,7 +109,8 @@ class Hints:
     Most texts have none of it, which one pass for each tells, 20 times sooner than the patterns themselves.
     """
 
-    overrides: Any  # re2 has no types
+    any: Any  # re2 has no types
+    overrides: Any
     roles: Any
     encoded: Any
 
@@ -119,10 +120,7 @@ def hints() -> Hints:
     """Made once: the engine is loaded on first use."""
     import re2
 
-    words = (word for words in OVERRIDES for word in words)
-    marks = ("<", "[inst]", "[/inst]")
-    return Hints(
-        overrides=re2.compile("|".join(map(re2.escape, words)).encode()),
-        roles=re2.compile("|".join((*map(re2.escape, marks), _SPEAKERS)).encode()),
-        encoded=re2.compile(b"[a-z0-9+/]{40}"),
-    )
+    overrides = "|".join(re2.escape(word) for words in OVERRIDES for word in words)
+    roles = "|".join((*map(re2.escape, ("<", "[inst]", "[/inst]")), _SPEAKERS))
+    encoded = "[a-z0-9+/]{40}"
+    return Hints(*(re2.compile(hint.encode()) for hint in (f"{overrides}|{roles}|{encoded}", overrides, roles, encoded)))

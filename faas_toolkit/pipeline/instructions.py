@@ -81,7 +81,7 @@ class InstructionMarks:
     def _value(self, value: Any, where: _Place) -> Any:  # noqa: ANN401 - of the same shape as what goes in
         self._pace(_VISIT)
         if isinstance(value, str):
-            return self._text(value, where) if len(value) >= _SHORTEST or not value.isascii() else value
+            return self._text(value, where) if _may_speak(value) else value
         if len(where) > _DEEPEST:
             return value
         if isinstance(value, Mapping):
@@ -114,11 +114,17 @@ class InstructionMarks:
         return shown
 
 
+def _may_speak(text: str) -> bool:
+    return len(text) >= _SHORTEST or not text.isascii()
+
+
 def _is_clean(answer: Answer) -> bool:
     """Whether nothing stands in any text of an answer of usual size: one look at all of them together, as most hold nothing."""
     texts: list[str] = []
     length = 0
-    for text in texts_in([answer.variables, answer.added]):
+    for text in texts_in([answer.variables, answer.added], keys=False):
+        if not _may_speak(text):
+            continue
         texts.append(text)
         length += len(text)
         if length > _SEEN_AT_ONCE:
@@ -149,6 +155,8 @@ def kinds_in(text: str) -> Iterator[str]:
     small = plain.lower()
     in_a_line = " ".join(small.split())
     hint, searched = hints(), in_a_line.encode(errors="replace")
+    if hint.any.search(searched) is None:
+        return
     if hint.overrides.search(searched) and _overrides(in_a_line):
         yield "override"
     if hint.roles.search(searched) and ROLE_MARKERS.search(small):
