@@ -16,7 +16,7 @@ from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.outgoing import OutgoingFile, exported_file, without_exported
-from faas_toolkit.core.redaction import mask_text
+from faas_toolkit.core.redaction import mask_note
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.runtime import Runtime
 from faas_toolkit.wiring import OPERATIONS, Process, RuntimeSettings
@@ -170,7 +170,7 @@ class Service:
                 }
                 for attempt in record.attempts
             ],
-            "decisions": [mask_text(runtime.redact(str(decision)), detect) for decision in record.decisions],
+            "decisions": [mask_note(runtime.redact(str(decision)), detect) for decision in record.decisions],
             "catalog": runtime.loaded.hash[:12],
         }
         if runtime.stands_in:

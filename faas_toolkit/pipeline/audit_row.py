@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Literal
 
 from faas_toolkit.core.call import Call, Decision, TargetAttempt
 from faas_toolkit.core.canonical import canonical_json, digest
-from faas_toolkit.core.redaction import SecretRedactor, mask_text
+from faas_toolkit.core.redaction import SecretRedactor, mask_note, mask_text
 from faas_toolkit.core.untrusted import MAX_JSON_BYTES
 
 type KeptArguments = Literal["masked", "hash", "none"]
@@ -61,9 +60,9 @@ class RowWriter:
         }
 
     def _noted(self, decisions: Iterable[Decision]) -> list[str]:
-        """Without secrets and personal data; most calls are decided in the same words as the one before."""
+        """Without secrets and personal data."""
         cut = [self._redact.beginning(str(decision), 2 * _MAX_NOTE_CHARS) for decision in decisions]
-        return [_masked_note(note, self._detectors) for note in cut]
+        return [mask_note(note, self._detectors)[:_MAX_NOTE_CHARS] for note in cut]
 
     def _kept(self, arguments: Mapping[str, object]) -> str | None:
         if self._arguments == "none":
@@ -74,11 +73,6 @@ class RowWriter:
         # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
         masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"
-
-
-@lru_cache(maxsize=2_048)
-def _masked_note(note: str, detectors: tuple[str, ...]) -> str:
-    return mask_text(note, detectors)[:_MAX_NOTE_CHARS]
 
 
 def _described(attempt: TargetAttempt) -> list[object]:
