@@ -1,7 +1,7 @@
 """What a governed call costs beside a bare tool that sends the same messages: `python -m bench.call [calls]`.
 
-Both run as plugin processes over stdio under the same host, in alternating rounds. For each case the governed tool is called once
-and its messages are recorded; the bare plugin replays them. Goals with `audit: fast`: without I/O p50 ≤ 1.25 x and ≥ 0.8 x the
+Both run as plugin processes over stdio under the same host, in alternating rounds. For each case the messages of 40 governed
+calls are recorded; the bare plugin replays them in turn. Goals with `audit: fast`: without I/O p50 ≤ 1.25 x and ≥ 0.8 x the
 calls per second; an embedded lookup that misses the cache ≤ 2 x.
 """
 
@@ -24,6 +24,9 @@ from workbench.surfaces import sender_for
 ROOT = Path(__file__).parent.parent
 ROUNDS = 6
 CONCURRENT = 16
+RECORDINGS = 40
+APART = 17
+"""Numbers from one recorded call to the next, so that they are of every kind."""
 Parameters = Callable[[int], dict[str, Any]]
 
 
@@ -45,7 +48,7 @@ KEYS: list[str] = []
 
 def another_lookup(number: int) -> dict[str, Any]:
     """A lookup by a name or an address; no two of a run are equal, so none is answered from the cache."""
-    return {"query": KEYS[number % len(KEYS)], "limit": 5 + number // len(KEYS) % 20}
+    return {"query": KEYS[number % len(KEYS)] + "," * (number // len(KEYS) % 40), "limit": 5}
 
 
 CASES = (
@@ -59,7 +62,7 @@ CASES = (
 
 def main() -> None:
     """Measures every case and prints."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1_800
     figures: dict[str, Any] = {}
     goals: list[Goal] = []
     for case in CASES:
@@ -80,7 +83,7 @@ def measure(case: Case, calls: int) -> dict[str, float]:
         sides = {"governed": governed, "bare": bare}
         one: dict[str, list[float]] = {name: [] for name in sides}
         rates: dict[str, list[float]] = {name: [] for name in sides}
-        numbers = count(1)
+        numbers = count(APART * RECORDINGS)
         for _ in range(ROUNDS):
             for name, call in sides.items():
                 one[name] += [timed(call, next(numbers)) for _ in range(calls // ROUNDS)]
@@ -110,17 +113,18 @@ def plugins(case: Case) -> Iterator[tuple[Callable[[int], None], Callable[[int],
                 require_ok(reply)
 
             KEYS[:] = keys_of_sample(toolkit)
-            first = None
-            for number in range(5):  # opens the store, loads what is loaded on first use
-                first = toolkit.invoke_tool(case.tool, case.parameters(number), sender=sender, credentials={"catalog": catalog})
-                require_ok(first)
-            recording = Path(folder) / "recording.json"
-            recording.write_text(json.dumps([["text", first.text], *first.variables.items()]), encoding="utf-8")
+            for number in range(RECORDINGS):  # opens the store and loads what is loaded on first use, too
+                parameters = case.parameters(APART * number)
+                reply = toolkit.invoke_tool(case.tool, parameters, sender=sender, credentials={"catalog": catalog})
+                require_ok(reply)
+                messages = [["text", reply.text], *reply.variables.items()]
+                (Path(folder) / f"{number}.json").write_text(json.dumps(messages), encoding="utf-8")
 
             def bare(number: int) -> None:
-                bare_plugin.invoke_tool("replay", {"recording": str(recording)}, sender=sender)
+                bare_plugin.invoke_tool("replay", {"recording": f"{folder}/{number % RECORDINGS}.json"}, sender=sender)
 
-            bare(0)
+            for number in range(RECORDINGS):
+                bare(number)
             yield governed, bare
 
 

@@ -152,11 +152,12 @@ def visible_text(text: str) -> tuple[str, bool]:
 def kinds_in(text: str) -> Iterator[str]:
     """What of it looks as if it spoke to a model: `override`, `role_marker`, `hidden_markup`, `encoded`."""
     plain = text if text.isascii() else INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    hint = hints()
+    if hint.any.search(plain.encode(errors="replace")) is None:
+        return
     small = plain.lower()
     in_a_line = " ".join(small.split())
-    hint, searched = hints(), in_a_line.encode(errors="replace")
-    if hint.any.search(searched) is None:
-        return
+    searched = in_a_line.encode(errors="replace")
     if hint.overrides.search(searched) and _overrides(in_a_line):
         yield "override"
     if hint.roles.search(searched) and ROLE_MARKERS.search(small):

@@ -2,6 +2,7 @@
 
 import base64
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -214,8 +215,20 @@ def test_whatever_base64_looks_like_it_holds_a_hint(text):
     assert hinted("encoded", text)
 
 
+@pytest.mark.parametrize(("kind", "text"), SPEAKS)
+@pytest.mark.parametrize("blank", [" ", "  ", "\n", "\t", "\v", "\x1c", "\x85", "\u1680", "\u2028", "\u2029", "\u3000", "\xa0"])
+@pytest.mark.parametrize("spelled", [str, str.upper, str.title])
+def test_no_hint_is_missed_however_it_is_written(kind, text, blank, spelled):
+    written = text if kind == "encoded" else spelled(text.replace(" ", blank))
+    plain = unicodedata.normalize("NFKC", written)
+    small = " ".join(plain.lower().split()).encode()
+    there = any(getattr(hints(), each).search(small) for each in ("overrides", "roles", "encoded"))
+    assert not there or hints().any.search(plain.encode())
+
+
 def test_most_texts_hold_no_hint():
     text = "Zahlung offen seit dem 3. Mai; Rückruf am Freitag. 客户要求退款。 Cliente quer desconto."
+    assert hints().any.search(text.encode()) is None
     assert not any(hinted(kind, text) for kind in ("overrides", "roles", "encoded"))
 
 
