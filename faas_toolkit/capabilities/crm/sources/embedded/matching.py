@@ -101,8 +101,8 @@ class Matcher:
     lookup: Lookup
     query: Query
 
-    def strong(self) -> Matches:
-        """The records that the query means beyond doubt, best first."""
+    def strong(self, most: int = MOST_MATCHES) -> Matches:
+        """The records that the query means beyond doubt, best first; at most so many of those that hold its words."""
         matches = Matches()
         if self.query.ids:
             matches.add(self._ids(), Strength.ID)
@@ -114,8 +114,8 @@ class Matcher:
         matches.add(named["name"], Strength.NAME)
         matches.add(named["alias"], Strength.NAME)
         matches.add(named["sound"], Strength.SOUND)
-        matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, MOST_MATCHES), Strength.NAME_WORDS)
-        matches.add(self._words(self.query.required, "all", _WORD_COLUMNS, MOST_MATCHES), Strength.WORDS)
+        matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, most), Strength.NAME_WORDS)
+        matches.add(self._words(self.query.required, "all", _WORD_COLUMNS, most), Strength.WORDS)
         return matches
 
     def near(self) -> Matches:
