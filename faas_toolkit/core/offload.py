@@ -18,6 +18,11 @@ class Offload(Protocol):
         """The result of `work`; what it raises is raised here."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether a native thread is at work, so that whoever lets go of the interpreter's lock waits to get it back."""
+        ...
+
     def spawn(self, work: Callable[[], None]) -> None:
         """Runs `work` soon, in the background of this process; it must not use the call's host."""
         ...
@@ -29,6 +34,8 @@ class Offload(Protocol):
 
 class InlineOffload:
     """Runs everything where it stands: for functions and tools without gevent."""
+
+    busy = False
 
     def run[T](self, pool: Pool, work: Callable[[], T]) -> T:
         """Calls `work`."""

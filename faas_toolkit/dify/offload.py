@@ -28,17 +28,27 @@ class GeventOffload:
     def __init__(self) -> None:
         self._pools: dict[Pool, ThreadPool] = {}
         self._background = GreenletPool(_BACKGROUND)
+        self._at_work = 0
 
     def run[T](self, pool: Pool, work: Callable[[], T]) -> T:
         """The result of `work`; what it raises is raised here."""
         done: list[T] = []
-        error = self._threads(pool).apply(_caught, (work, done))
+        self._at_work += 1
+        try:
+            error = self._threads(pool).apply(_caught, (work, done))
+        finally:
+            self._at_work -= 1
         if error is None:
             return done[0]
         try:
             raise error
         finally:
             del error  # else the error, its traceback and this frame would keep each other alive
+
+    @property
+    def busy(self) -> bool:
+        """Whether a native thread is at work."""
+        return self._at_work > 0
 
     def spawn(self, work: Callable[[], None]) -> None:
         """Runs `work` in a greenlet of its own, or at once where 64 are running already: bounded, and nothing is dropped."""

@@ -67,7 +67,7 @@ class InstructionMarks:
 
     def answer(self, answer: Answer, call: Call) -> Answer:
         """The answer with marks and a notice where something was found, and without characters that nobody sees."""
-        if _is_clean(answer):
+        if self._is_clean(answer):  # as most are
             return answer
         marked = replace(answer, variables=self._value(answer.variables, ()), added=self._value(answer.added, ("added",)))
         if not self._found:
@@ -77,6 +77,13 @@ class InstructionMarks:
         notice = _notice(self._found)
         room = None if marked.text_chars is None else marked.text_chars + len(notice) + 10
         return replace(marked, notices=(notice, *marked.notices), text_chars=room)
+
+    def _is_clean(self, answer: Answer) -> bool:
+        for portion in _portions(answer, self._pace):
+            self._pace(len(portion))
+            if visible_text(portion) != (portion, False) or any(kinds_in(portion)):
+                return False
+        return True
 
     def _value(self, value: Any, where: _Place) -> Any:  # noqa: ANN401 - of the same shape as what goes in
         self._pace(_VISIT)
@@ -118,19 +125,19 @@ def _may_speak(text: str) -> bool:
     return len(text) >= _SHORTEST or not text.isascii()
 
 
-def _is_clean(answer: Answer) -> bool:
-    """Whether nothing stands in any text of an answer of usual size: one look at all of them together, as most hold nothing."""
+def _portions(answer: Answer, pace: Pace) -> Iterator[str]:
+    """All that may speak, many texts at once: each look of the linear-time engine lets native threads in, which takes a while."""
     texts: list[str] = []
     length = 0
-    for text in texts_in([answer.variables, answer.added], keys=False):
-        if not _may_speak(text):
-            continue
-        texts.append(text)
-        length += len(text)
-        if length > _SEEN_AT_ONCE:
-            return False
-    whole = "\n".join(texts)
-    return visible_text(whole) == (whole, False) and not any(kinds_in(whole))
+    for text in texts_in([answer.variables, answer.added], pace, keys=False):
+        for start in range(0, len(text) if _may_speak(text) else 0, _SEEN_AT_ONCE):
+            piece = text[max(0, start - _OVERLAP) : start + _SEEN_AT_ONCE]
+            if length + len(piece) > _SEEN_AT_ONCE and texts:
+                yield "\n".join(texts)
+                texts, length = [], 0
+            texts.append(piece)
+            length += len(piece)
+    yield "\n".join(texts)
 
 
 def visible_text(text: str) -> tuple[str, bool]:

@@ -64,7 +64,7 @@ class SqliteDatabase(Database):
             Internal: the store refused a statement of ours.
         """
         opened = self._open
-        if short and opened is not None and sqlite.identity_of(self._path) == opened.identity:
+        if short and opened is not None and not self._offload.busy and sqlite.identity_of(self._path) == opened.identity:
             done = opened.short.read(work)
             if done:
                 return done[0]

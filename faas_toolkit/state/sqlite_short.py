@@ -1,9 +1,9 @@
 """Short reads of the embedded store on the caller's own thread.
 
 Waking a pool's thread and being woken by it takes as long as the statements of a lookup, and two threads that take turns at the
-interpreter's lock slow each other down (decision 0027). So a read that is over sooner than that stays where it is. It cannot hold
-the thread for long: it waits for no lock, SQLite ends it when its time is over, and after one that failed or took too long,
-whatever the reason, reads go to the pool for a while.
+interpreter's lock slow each other down (decision 0027). So a read that is over sooner than that stays where it is, unless a
+pool's thread is at work. It cannot hold the thread for long: it waits for no lock, SQLite ends it when its time is over, and
+after one that failed or took too long, whatever the reason, reads go to the pool for a while.
 """
 
 import sqlite3

@@ -206,13 +206,16 @@ class _Search:
         """The records that the query means, or what comes nearest; `soon`: None where there are none beyond doubt, or many."""
         matcher = Matcher(self.connection, self.area.workspace, self.area.number, self.lookup, query)
         matches = matcher.strong(_SOON_MATCHED if soon else MOST_MATCHES)
-        if soon and not (0 < len(matches.strengths) < _SOON_MATCHED):
+        unnamed = has_han(query.text) and not any(strength >= Strength.NAME_WORDS for strength in matches.strengths.values())
+        if soon and (unnamed or not 0 < len(matches.strengths) < _SOON_MATCHED):
             return None
-        if has_han(query.text) and not any(strength >= Strength.NAME_WORDS for strength in matches.strengths.values()):
+        if unnamed:
             matches.add(matcher.same_sound().strengths, Strength.NEAR)
         if not matches.strengths:
             matches = matcher.near()
         kept = self._kept(matches)
+        if soon and not kept:
+            return None
         page = dict(list(kept.items())[self.lookup.offset : self.lookup.offset + self.lookup.limit])
         found = self._found(page, len(kept), notices=_too_wide(matches))
         removed = len(matches.strengths) - len(kept)
