@@ -20,7 +20,7 @@ class Offload(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a native thread is at work, so that whoever lets go of the interpreter's lock waits to get it back."""
+        """Whether a native thread is long at work: whoever lets go of the interpreter's lock then waits to get it back."""
         ...
 
     def spawn(self, work: Callable[[], None]) -> None:

@@ -29,8 +29,8 @@ from faas_toolkit.state.sql import Database
 
 MAX_WAITING = 10_000
 _BATCH = 500
-_DESCRIBING_SECONDS = 0.002
-"""For how long rows are described at once: 30 as a rule, one where a caller has sent a megabyte."""
+_DESCRIBING_SECONDS = 0.001
+"""For how long rows are described at once: 15 as a rule, one where a caller has sent a megabyte."""
 _GROUPING_SECONDS = 0.1
 """How long `fast` lets rows gather, so that they are at most 200 ms behind."""
 _PATIENCE_SECONDS = 10.0

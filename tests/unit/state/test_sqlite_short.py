@@ -47,10 +47,10 @@ def test_a_short_read_stays_where_it_is_and_any_other_goes_to_the_pool(database)
     assert database.write(native_thread) != here()
 
 
-def test_while_a_native_thread_is_at_work_it_goes_to_the_pool_too(database):
+def test_while_a_native_thread_is_long_at_work_it_goes_to_the_pool_too(database):
     inside, go_on = threading.Event(), threading.Event()
     other = gevent.spawn(database._offload.run, "parse", lambda: (inside.set(), go_on.wait(5)))
-    while not inside.is_set():
+    while not (inside.is_set() and database._offload.busy):
         gevent.sleep(0.001)
     assert database.read(native_thread, short=True) != here()
     go_on.set()
