@@ -14,13 +14,13 @@ POOL_SIZES: dict[Pool, int] = {"sqlite": 2, "search": 2, "parse": 1}
 class Offload(Protocol):
     """Runs a function on a pool of native threads and waits for it without holding the hub."""
 
-    def run[T](self, pool: Pool, work: Callable[[], T]) -> T:
-        """The result of `work`; what it raises is raised here."""
+    def run[T](self, pool: Pool, work: Callable[[], T], *, short: bool = False) -> T:
+        """The result of `work`; what it raises is raised here. `short`: over in a moment, so that it makes nothing `busy`."""
         ...
 
     @property
     def busy(self) -> bool:
-        """Whether a native thread is long at work: whoever lets go of the interpreter's lock then waits to get it back."""
+        """Whether a native thread is at work: whoever lets go of the interpreter's lock meanwhile waits to get it back."""
         ...
 
     def spawn(self, work: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class InlineOffload:
 
     busy = False
 
-    def run[T](self, pool: Pool, work: Callable[[], T]) -> T:
+    def run[T](self, pool: Pool, work: Callable[[], T], *, short: bool = False) -> T:
         """Calls `work`."""
         return work()
 

@@ -52,7 +52,7 @@ class SecretRedactor:
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
-        return _without(self._spellings, text)
+        return _without(self._spellings, text) if self._spellings else text
 
     def beginning(self, text: str, chars: int) -> str:
         """At most so many characters from the text's beginning, without any secret, and without the half of one at the cut."""

@@ -34,24 +34,31 @@ MAX_PIECE_CHARS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """How the SDK writes a text and a variable: patterns for `%` with the JSON of `session`, `name` and `value`."""
+    """How the SDK writes a text and a variable of one session: patterns for `%` with the JSON of what is said."""
 
     text: str
+    """Its value."""
     variable: str
+    """Its name and its value."""
+
+    def of(self, session_id: str) -> "Lines":
+        """The lines of a session."""
+        written = _as_json(session_id).replace("%", "%%")
+        return Lines(self.text.replace(_SESSION, written), self.variable.replace(_SESSION, written))
 
 
 def send(session: "Session", text: str, variables: Mapping[str, str], give_way: Callable[[], None] = nothing) -> None:
     """Writes the messages of one reply, the text first; `variables` are `written`. Others are let in between large portions."""
-    lines = _lines()
-    of_session = _as_json(session.session_id)
-    portion = lines.text % {"session": of_session, "value": _as_json(speakable(text))}
+    lines = _lines().of(session.session_id)
+    portion, size = [lines.text % _as_json(speakable(text))], 0
     for name, value in variables.items():
-        if len(portion) > LARGE_BYTES:
-            session.writer.write(portion)
+        if size > LARGE_BYTES:
+            session.writer.write("".join(portion))
             give_way()
-            portion = ""
-        portion += lines.variable % {"session": of_session, "name": _name_as_json(name), "value": value}
-    session.writer.write(portion)
+            portion, size = [], 0
+        portion.append(lines.variable % (_name_as_json(name), value))
+        size += len(value)
+    session.writer.write("".join(portion))
 
 
 def written(variables: Mapping[str, object], give_way: Callable[[], None] = nothing) -> Mapping[str, str]:
@@ -115,24 +122,23 @@ def _lines() -> Lines:
     from dify_plugin.entities.tool import ToolInvokeMessage
 
     writer, kinds = StdioResponseWriter(), ToolInvokeMessage.MessageType
-    text = ToolInvokeMessage(type=kinds.TEXT, message=ToolInvokeMessage.TextMessage(text=_mark("value")))
+    text = ToolInvokeMessage(type=kinds.TEXT, message=ToolInvokeMessage.TextMessage(text=_VALUE))
     variable = ToolInvokeMessage(
-        type=kinds.VARIABLE,
-        message=ToolInvokeMessage.VariableMessage(variable_name=_mark("name"), variable_value=_mark("value")),
+        type=kinds.VARIABLE, message=ToolInvokeMessage.VariableMessage(variable_name=_NAME, variable_value=_VALUE)
     )
-    line_of_text, line_of_variable = (
-        _with_places(writer.session_message_text(_mark("session"), writer.stream_object(message))) for message in (text, variable)
+    of_text, of_variable = (
+        writer.session_message_text(_SESSION, writer.stream_object(message)).replace("%", "%%") for message in (text, variable)
     )
-    return Lines(line_of_text, line_of_variable)
+    if of_variable.index(_NAME) > of_variable.index(_VALUE):
+        raise ValueError("The SDK writes a variable's value before its name; Lines.variable has them the other way round.")
+    quoted = f'"{_SESSION}"'
+    return Lines(
+        *(
+            line.replace(quoted, _SESSION).replace(f'"{_NAME}"', "%s").replace(f'"{_VALUE}"', "%s")
+            for line in (of_text, of_variable)
+        )
+    )
 
 
-def _mark(place: str) -> str:
-    return f"<{place}>"
-
-
-def _with_places(line: str) -> str:
-    """The line as a pattern; every mark, which stands in it as a JSON text, is a place for other JSON."""
-    line = line.replace("%", "%%")
-    for place in ("session", "name", "value"):
-        line = line.replace(f'"{_mark(place)}"', f"%({place})s")
-    return line
+_SESSION, _NAME, _VALUE = "<session>", "<name>", "<value>"
+"""What stands for them where the SDK writes a line; each as a JSON text, in quotes."""

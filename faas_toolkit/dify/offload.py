@@ -5,9 +5,7 @@ The pools are our own: the hub's ten threads also carry DNS and the SDK's readin
 """
 
 import logging
-import time
 from collections.abc import Callable
-from itertools import islice
 
 import gevent
 from gevent.pool import Pool as GreenletPool
@@ -18,8 +16,6 @@ from faas_toolkit.core.offload import POOL_SIZES, Pool
 
 _BACKGROUND = 64
 _SHORTEST_SLEEP = 0.0001
-_MOMENT = 0.002
-"""Seconds; what takes less is over before it is in anybody's way."""
 _log = logging.getLogger("faas_toolkit.background")
 
 
@@ -32,17 +28,16 @@ class GeventOffload:
     def __init__(self) -> None:
         self._pools: dict[Pool, ThreadPool] = {}
         self._background = GreenletPool(_BACKGROUND)
-        self._began: dict[int, float] = {}
-        """When what runs in a native thread began, the oldest first."""
+        self._at_work = 0
 
-    def run[T](self, pool: Pool, work: Callable[[], T]) -> T:
+    def run[T](self, pool: Pool, work: Callable[[], T], *, short: bool = False) -> T:
         """The result of `work`; what it raises is raised here."""
         done: list[T] = []
-        self._began[id(done)] = time.monotonic()
+        self._at_work += not short
         try:
             error = self._threads(pool).apply(_caught, (work, done))
         finally:
-            del self._began[id(done)]
+            self._at_work -= not short
         if error is None:
             return done[0]
         try:
@@ -52,8 +47,8 @@ class GeventOffload:
 
     @property
     def busy(self) -> bool:
-        """Whether a native thread has been at work for more than a moment."""
-        return any(time.monotonic() - began > _MOMENT for began in islice(self._began.values(), 1))
+        """Whether a native thread is at work on anything but something short."""
+        return self._at_work > 0
 
     def spawn(self, work: Callable[[], None]) -> None:
         """Runs `work` in a greenlet of its own, or at once where 64 are running already: bounded, and nothing is dropped."""

@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert  # noqa: TID253 - this module is loaded on first use
+from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.canonical import canonical_json
@@ -21,6 +21,7 @@ from faas_toolkit.observe.audit_retention import Retention, Vouched, last_head, 
 from faas_toolkit.observe.audit_spool import SpoolFile
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.cipher import Cipher, Keyring
+from faas_toolkit.state.prepared import insert_rows
 from faas_toolkit.state.sql import Database
 
 _KNOWN_CHAINS = 4_096
@@ -182,7 +183,7 @@ class Chains:
         sealed = [entry.sealed for entry in entries if entry.sealed is not None]
         rows = [row for row in sealed if _sequence(row) > present[str(row["workspace"])].sequence]
         if rows:
-            connection.execute(insert(audit_rows), rows)
+            insert_rows(connection, audit_rows, rows)
         return {str(row["workspace"]): (Head(_sequence(row), str(row["hash"])), float(str(row["time"]))) for row in sealed}
 
     def _seal_next(self, connection: Connection, entry: Entry, present: Head) -> None:
@@ -216,7 +217,7 @@ def _add_missing(connection: Connection, workspace: str, writer: str, rows: Sequ
             missing.append(row)
             last = _sequence(row)
     if missing:
-        connection.execute(insert(audit_rows), missing)
+        insert_rows(connection, audit_rows, missing)
 
 
 def _can_be_said(row: Mapping[str, object]) -> bool:

@@ -67,6 +67,8 @@ class Admission:
         Raises:
             QuotaSpent: one of them has nothing left; nothing was taken from the others.
         """
+        if not self._quotas:
+            return proceed(call)
         lines = {line.key: line for quota in self._quotas for line in _lines(quota, call)}
         at_once = {key: line for key, line in lines.items() if line.line.of in _AT_ONCE and not line.by_model}
         later = tuple(line for key, line in lines.items() if key not in at_once)

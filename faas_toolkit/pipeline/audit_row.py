@@ -70,6 +70,8 @@ class RowWriter:
         text = _written({name: _unescaped(value) for name, value in arguments.items()})
         if self._arguments == "hash":
             return digest(text)
+        if not arguments:
+            return text
         # Masked together with what follows, so that nothing is cut in two before it is found; not whole, since it may be 1 MB.
         masked = mask_text(self._redact.beginning(text, 2 * MAX_ARGUMENT_CHARS), self._detectors)
         return masked if len(text) <= MAX_ARGUMENT_CHARS else masked[:MAX_ARGUMENT_CHARS] + "…"

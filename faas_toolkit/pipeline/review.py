@@ -60,6 +60,8 @@ class Review:
         """
         if self._refused:
             self._require_allowed(call)
+        if not self._detect:
+            return self._marked(proceed(call), call)
         opened = self._opened(call)
         masker = masker_of(call, self._detect, self._give_way, self._redact, opened.values)
         try:
@@ -71,9 +73,13 @@ class Review:
             raise masker.failure(failure) from failure
         if isinstance(answer, Stream):
             return masker.stream(answer) if masker else answer
-        if self._mark and call.operation.grant in OTHERS_WORDS:
-            answer = InstructionMarks(self._give_way).answer(answer, call)
+        answer = self._marked(answer, call)
         return _masked_answer(answer, masker, call) if masker else answer
+
+    def _marked[T: (Answer, Answer | Stream)](self, answer: T, call: Call) -> T:
+        if not self._mark or call.operation.grant not in OTHERS_WORDS or not isinstance(answer, Answer):
+            return answer
+        return InstructionMarks(self._give_way).answer(answer, call)
 
     def _require_allowed(self, call: Call) -> None:
         for name, value in call.arguments.items():

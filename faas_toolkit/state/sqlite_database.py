@@ -68,7 +68,7 @@ class SqliteDatabase(Database):
             done = opened.short.read(work)
             if done:
                 return done[0]
-        return self._run(work, write=False)
+        return self._run(work, write=False, short=short)
 
     def write[T](self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, committed; nothing of it is kept when it raises. Raises as `read` does."""
@@ -102,10 +102,10 @@ class SqliteDatabase(Database):
         """Deletes the file, where what it holds can be had again; a later use makes a new one."""
         self._offload.run("sqlite", self._delete)
 
-    def _run[T](self, work: Callable[[Connection], T], *, write: bool) -> T:
+    def _run[T](self, work: Callable[[Connection], T], *, write: bool, short: bool = False) -> T:
         opened = self._opened()
         try:
-            return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write))
+            return self._offload.run("sqlite", lambda: self._transact(opened, work, write=write), short=short)
         except _FileReplaced:
             _log.warning("The data store's file was replaced or deleted; it is opened anew.")
             self._offload.run("sqlite", self._forget)

@@ -2,14 +2,15 @@
 
 Waking a pool's thread and being woken by it takes as long as the statements of a lookup, and two threads that take turns at the
 interpreter's lock slow each other down (decision 0027). So a read that is over sooner than that stays where it is, unless a
-pool's thread is at work. It cannot hold the thread for long: it waits for no lock, SQLite ends it when its time is over, and
-after one that failed or took too long, whatever the reason, reads go to the pool for a while.
+native thread is at work. It cannot hold the thread for long: it waits for no lock, SQLite ends it when its time is over, and
+after one that took too long reads go to the pool for a while.
 """
 
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
@@ -18,7 +19,7 @@ from faas_toolkit.state import sqlite
 
 AT_MOST = 0.01
 """Seconds after which a read is ended here, and done on the pool; most take 0.3 ms, one in a thousand 4 ms under load."""
-REST = 5.0
+REST = 1.0
 """Seconds for which reads then go to the pool: it was no short one, or its pages lie on a slow disk."""
 
 
@@ -48,10 +49,8 @@ class ShortReads:
         self._until = began + AT_MOST
         done: list[T] = []
         try:
-            with sqlite.transaction(connection, write=False):
+            with suppress(SQLAlchemyError, sqlite3.Error), sqlite.transaction(connection, write=False):
                 done.append(work(connection))
-        except (SQLAlchemyError, sqlite3.Error):
-            self._rests_until = began + REST
         finally:
             now = self._monotonic()
             if now > self._until:

@@ -47,17 +47,6 @@ def test_a_short_read_stays_where_it_is_and_any_other_goes_to_the_pool(database)
     assert database.write(native_thread) != here()
 
 
-def test_while_a_native_thread_is_long_at_work_it_goes_to_the_pool_too(database):
-    inside, go_on = threading.Event(), threading.Event()
-    other = gevent.spawn(database._offload.run, "parse", lambda: (inside.set(), go_on.wait(5)))
-    while not (inside.is_set() and database._offload.busy):
-        gevent.sleep(0.001)
-    assert database.read(native_thread, short=True) != here()
-    go_on.set()
-    other.get(timeout=5)
-    assert database.read(native_thread, short=True) == here()
-
-
 def test_the_first_read_opens_the_file_on_the_pool(tmp_path):
     offload = GeventOffload()
     database = SqliteDatabase(path=tmp_path / "new.db", offload=offload)
@@ -86,6 +75,18 @@ def test_after_one_that_took_too_long_reads_go_to_the_pool_for_a_while(database,
     clock.advance(REST / 2)
     assert database.read(native_thread, short=True) != here()
     clock.advance(REST)
+    assert database.read(native_thread, short=True) == here()
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_while_a_native_thread_is_at_work_on_more_than_a_moment_it_goes_to_the_pool_too(database, short):
+    inside, go_on = threading.Event(), threading.Event()
+    work = gevent.spawn(database._offload.run, "parse", lambda: (inside.set(), go_on.wait(5)), short=short)
+    while not inside.is_set():
+        gevent.sleep(0.001)
+    assert (database.read(native_thread, short=True) == here()) is short
+    go_on.set()
+    work.get(timeout=5)
     assert database.read(native_thread, short=True) == here()
 
 
