@@ -24,6 +24,8 @@ from workbench.surfaces import sender_for
 ROOT = Path(__file__).parent.parent
 ROUNDS = 6
 CONCURRENT = 16
+RATE_CALLS = 1_000
+"""Of each round: long enough that what is done every 0.1 s, such as writing audit rows, falls into each alike."""
 RECORDINGS = 40
 APART = 17
 """Numbers from one recorded call to the next, so that they are of every kind."""
@@ -87,7 +89,7 @@ def measure(case: Case, calls: int) -> dict[str, float]:
         for _ in range(ROUNDS):
             for name, call in sides.items():
                 one[name] += [timed(call, next(numbers)) for _ in range(calls // ROUNDS)]
-                rates[name].append(rate(call, numbers, calls // ROUNDS))
+                rates[name].append(rate(call, numbers, RATE_CALLS))
     row = {
         f"{name}_{label}_ms": round(quantile(one[name], share) * 1_000, 2)
         for name in sides
