@@ -63,6 +63,77 @@ def test_fast_returns_at_once_and_writes_what_gathered_in_one_transaction(open_l
     assert sum(clock.slept) <= 0.2
 
 
+# ---- rows that are made when they are written
+
+
+def describing(made, clock, **changes):
+    def describe():
+        made.append(clock.epoch())
+        return row(clock, **changes)
+
+    return describe
+
+
+def test_fast_makes_a_row_when_it_is_written(open_log, database, clock):
+    offload, made = LaterOffload(), []
+    log = open_log(offload, write="fast")
+    log.append_described(ONE, describing(made, clock, number=1))
+    log.append(ONE, row(clock, number=2))
+    log.append_described(ONE, describing(made, clock, number=3), wait=False)
+    assert made == []
+    offload.go()
+    assert [json.loads(each.content)["number"] for each in rows(database)] == [1, 2, 3]
+    assert len(made) == 2
+
+
+def test_durable_makes_and_writes_it_at_once(open_log, database, clock):
+    made = []
+    open_log().append_described(ONE, describing(made, clock))
+    assert len(made) == len(rows(database)) == 1
+
+
+def test_what_goes_wrong_in_making_a_row_of_durable_is_the_call_s_own(open_log, clock):
+    with pytest.raises(ZeroDivisionError):
+        open_log().append_described(ONE, lambda: 1 / 0)
+
+
+def test_a_row_that_cannot_be_made_is_counted_and_missed_by_the_next(open_log, database, clock, metrics, caplog):
+    offload = LaterOffload()
+    log = open_log(offload, write="fast")
+    log.append_described(ONE, lambda: {"secret": 1 / 0})
+    log.append_described(ONE, describing([], clock, number=2))
+    offload.go()
+    (kept,) = rows(database)
+    assert json.loads(kept.content)["number"] == 2
+    assert b"audit_rows_lost_total 1.0" in metrics.exposition()
+    assert "ZeroDivisionError" in caplog.text
+    assert "division by zero" not in caplog.text
+    log.append(ONE, row(clock))
+    offload.go()
+    assert json.loads(rows(database)[-1].content)["lost_before"] == 1
+    assert log.verify(workspace_of("one")).intact
+
+
+def test_not_many_wait_to_be_made_since_what_they_are_made_from_may_be_large(open_log, clock):
+    offload, made = LaterOffload(), []
+    log = open_log(offload, write="fast")
+    for _ in range(600):
+        log.append_described(ONE, describing(made, clock))
+    assert len(made) == 100
+    offload.go()
+    assert len(made) == 600
+
+
+def test_others_are_let_in_while_rows_are_made(open_log, clock):
+    offload, turns = LaterOffload(), []
+    offload.give_way = lambda: turns.append(1)
+    log = open_log(offload, write="fast")
+    for _ in range(4):
+        log.append_described(ONE, lambda: clock.advance(0.01) or row(clock))
+    offload.go()
+    assert len(turns) == 4
+
+
 def test_no_task_is_left_when_nothing_waits(open_log, clock):
     offload = LaterOffload()
     log = open_log(offload, write="fast")

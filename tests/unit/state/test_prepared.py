@@ -1,12 +1,14 @@
 """Selects as text give what SQLAlchemy gives."""
 
+import sqlite3
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, bindparam, create_engine, insert, or_, select
 from sqlalchemy.exc import InvalidRequestError
 
-from faas_toolkit.state.prepared import Prepared
+from faas_toolkit.state.prepared import Prepared, insert_rows
 
 THINGS = Table("things", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(20)), Column("open", Boolean))
 # One parameter twice, a constant list, a constant, and two lists.
@@ -46,6 +48,27 @@ def test_one_text_serves_many_numbers_of_values(connection):
     for count in range(1, 33):
         prepared(connection, {"name": "a", "ids": list(range(count)), "names": ["a", "b"]})
     assert len(prepared._written) == 6  # 1, 2, 4, 8, 16, 32
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+def test_rows_are_inserted_all_of_them_as_they_are(count):
+    rows = [{"id": number, "name": "ab'c\"\ud7ff?"[: number % 8], "open": number % 3 == 0} for number in range(count)]
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        THINGS.metadata.create_all(connection)
+        insert_rows(connection, THINGS, rows)
+        assert [dict(row._mapping) for row in connection.execute(select(THINGS).order_by(THINGS.c.id))] == rows
+    engine.dispose()
+
+
+def test_a_row_that_is_there_already_is_refused_and_none_of_its_portion_is_kept():
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        THINGS.metadata.create_all(connection)
+        with pytest.raises(sqlite3.IntegrityError):
+            insert_rows(connection, THINGS, [{"id": number, "name": "a", "open": True} for number in (1, 2, 1)])
+        assert connection.execute(select(THINGS)).all() == []
+    engine.dispose()
 
 
 def test_a_parameter_that_is_missing_is_a_fault_that_shows(connection):

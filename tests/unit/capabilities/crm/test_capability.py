@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from faas_toolkit.capabilities.crm import capability
 from faas_toolkit.capabilities.crm.fields import RELATIONS
+from faas_toolkit.capabilities.crm.plan import plan
 from faas_toolkit.capabilities.crm.port import CrmRecord, Related, Strength
 from faas_toolkit.capabilities.crm.rows import Rows
 from faas_toolkit.core.call import RecordRights, Scope
@@ -219,6 +221,22 @@ def test_without_a_counter_nothing_is_kept(source):
     traits = lookups.capability.traits(lookups.call(query="ana"))
     assert not traits.cacheable
     assert traits.effects == "none"
+
+
+def test_a_call_is_planned_once_for_its_traits_and_itself_and_never_for_another(monkeypatch):
+    planned = []
+    monkeypatch.setattr(capability, "plan", lambda call, names: planned.append(call) or plan(call, names))
+    source = FakeSource(a_person(1))
+    lookups = Lookups(main=source)
+    first, second = lookups.call(query="ana"), lookups.call(query="bea")
+    lookups.capability.traits(first)
+    lookups.capability(first)
+    assert planned == [first]
+    lookups.capability.traits(first)
+    lookups.capability(second)
+    lookups.capability(first)
+    assert planned == [first, first, second, first]
+    assert [lookup.query.text for lookup in source.lookups] == ["ana", "bea", "ana"]
 
 
 def test_a_question_that_makes_no_sense_has_traits_too():

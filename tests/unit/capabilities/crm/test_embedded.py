@@ -98,6 +98,24 @@ def test_one_lookup_is_one_hop_to_the_database(store, monkeypatch):
     assert hops[1:] == [{"short": True}]
 
 
+def test_what_is_read_soon_is_what_the_pool_would_read(store):
+    sample = store.find(filters={"created": {"gte": "2000-01-01"}}, entities=("person", "company"), limit=60)
+    keys = [
+        str(record.values[name]) for record in sample.records for name in ("name", "email", "domain") if name in record.values
+    ]
+    soon = {key: store.find(key) for key in keys}
+    store.source.local = False  # so that nothing is read soon
+    assert {key: store.find(key) for key in keys} == soon
+
+
+@pytest.mark.parametrize("query", ["maria silvva", "nobody at all", "person:99999", "张卫", "a", "acme limit"])
+def test_what_takes_a_search_goes_to_the_pool(store, query):
+    store.add()
+    found = store.find(query)
+    store.source.local = False
+    assert store.find(query) == found
+
+
 def test_a_lookup_needs_few_statements(store):
     store.add()
     statements = []
