@@ -61,7 +61,8 @@ class Review:
         if self._refused:
             self._require_allowed(call)
         if not self._detect:
-            return self._marked(proceed(call), call)
+            answer = proceed(call)
+            return answer if isinstance(answer, Stream) else self._marked(answer, call)
         opened = self._opened(call)
         masker = masker_of(call, self._detect, self._give_way, self._redact, opened.values)
         try:
@@ -76,10 +77,9 @@ class Review:
         answer = self._marked(answer, call)
         return _masked_answer(answer, masker, call) if masker else answer
 
-    def _marked[T: (Answer, Answer | Stream)](self, answer: T, call: Call) -> T:
-        if not self._mark or call.operation.grant not in OTHERS_WORDS or not isinstance(answer, Answer):
-            return answer
-        return InstructionMarks(self._give_way).answer(answer, call)
+    def _marked(self, answer: Answer, call: Call) -> Answer:
+        marks = self._mark and call.operation.grant in OTHERS_WORDS
+        return InstructionMarks(self._give_way).answer(answer, call) if marks else answer
 
     def _require_allowed(self, call: Call) -> None:
         for name, value in call.arguments.items():
