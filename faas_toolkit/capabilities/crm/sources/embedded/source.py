@@ -129,8 +129,10 @@ class EmbeddedCrm:
 
     def _found_soon(self, lookup: Lookup, today: date) -> Found | None:
         """A page of the few records that a query means beyond doubt, as most lookups want it; they need not wait for the pool."""
-        small = lookup.query is not None and lookup.limit <= _FEW and not (lookup.include or lookup.conditions or lookup.rows)
-        if not (self.local and small):
+        query = lookup.query
+        if query is None or query.domain or lookup.include or lookup.conditions or lookup.rows or lookup.limit > _FEW:
+            return None  # a list, maybe a long one
+        if not self.local:
             return None
         return self._database.read(lambda connection: _find(connection, lookup, today, soon=True), short=True)
 
