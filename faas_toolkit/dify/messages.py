@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic import ConfigDict, TypeAdapter
 
 from faas_toolkit.core.offload import nothing
 from faas_toolkit.core.untrusted import printable
@@ -30,6 +30,9 @@ LARGE_BYTES = 50_000
 
 MAX_PIECE_CHARS = 100_000
 """JSON needs up to six bytes for a character."""
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
+"""What the SDK's models write values with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,10 @@ def speakable(text: str) -> str:
 
 def _as_json(value: object) -> str:
     try:
-        return to_json(value, inf_nan_mode="null", fallback=str).decode()
-    except PydanticSerializationError:  # a half of a character, somewhere
+        return _JSON.dump_json(value, fallback=str).decode()
+    except ValueError:  # a half of a character, somewhere
         whole = json.loads(speakable(json.dumps(value, ensure_ascii=False, default=str)))
-        return to_json(whole, inf_nan_mode="null").decode()
+        return _JSON.dump_json(whole).decode()
 
 
 _name_as_json = lru_cache(maxsize=1_024)(_as_json)

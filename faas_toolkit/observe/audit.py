@@ -8,7 +8,6 @@ does not fit is counted, and the next row that is written says how many are miss
 
 import logging
 import secrets
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -22,15 +21,13 @@ from faas_toolkit.observe.audit_anchoring import Anchoring
 from faas_toolkit.observe.audit_retention import Retention
 from faas_toolkit.observe.audit_spool import Spool
 from faas_toolkit.observe.audit_spooling import Spooling
-from faas_toolkit.observe.audit_store import Chains, Entry
+from faas_toolkit.observe.audit_store import Chains, Entry, make_rows
 from faas_toolkit.observe.audit_verify import ChainReport, verify_chains
 from faas_toolkit.observe.metrics import Metrics
 from faas_toolkit.state.sql import Database
 
 MAX_WAITING = 10_000
 _BATCH = 500
-_DESCRIBING_SECONDS = 0.001
-"""For how long rows are described at once: 15 as a rule, one where a caller has sent a megabyte."""
 _GROUPING_SECONDS = 0.1
 """How long `fast` lets rows gather, so that they are at most 200 ms behind."""
 _PATIENCE_SECONDS = 10.0
@@ -72,6 +69,7 @@ class AuditLog:
         self._offload = offload
         self._metrics = metrics
         self._durable = write == "durable"
+        self._patience = _PATIENCE_SECONDS if spool is None else _PATIENCE_WITH_SPOOL
         retention = Retention(clock=clock, keep=keep)
         self._chains = Chains(database=database, writer=self.writer, retention=retention)
         self._anchoring = Anchoring(writer=self.writer, clock=clock, offload=offload, retention=retention, directory=heads)
@@ -109,7 +107,7 @@ class AuditLog:
         """
         entry = self._add(Entry(self._chains.chain(workspace), row), self._write_in_background)
         if self._durable and wait:
-            self._await(entry)
+            entry.wait(self._patience)
 
     def append_described(self, workspace: Workspace, describe: Callable[[], Mapping[str, object]], *, wait: bool = True) -> None:
         """As `append`; in `fast` the row itself is made when it is written, so that no answer waits for that either.
@@ -132,7 +130,7 @@ class AuditLog:
         if self._away and not self._durable:
             return
         try:
-            self._await(entry)
+            entry.wait(self._patience)
         except Failure as failure:
             if self._durable:
                 raise Unavailable(
@@ -193,14 +191,6 @@ class AuditLog:
             self._offload.spawn(task)
         return entry
 
-    def _await(self, entry: Entry) -> None:
-        if not entry.ended and not entry.woken:
-            entry.event = threading.Event()  # looked up when called: gevent replaces the class
-            if not entry.event.wait(_PATIENCE_SECONDS if self._spooling is None else _PATIENCE_WITH_SPOOL):
-                raise Unavailable("The call's audit row was not written in time.", retryable=False)
-        if entry.failure is not None:
-            raise entry.failure
-
     def _write_in_background(self) -> None:
         if not self._durable:
             self._clock.sleep(_GROUPING_SECONDS)
@@ -219,7 +209,7 @@ class AuditLog:
         try:
             while self._waiting or self._drained_a_portion():
                 group = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-                self._describe(group)
+                make_rows(group, self._clock.monotonic, self._offload.give_way)
                 left, failure = self._keep(group)
                 self._end(group, left)
                 if not isinstance(failure, Unavailable) or self._durable:
@@ -231,14 +221,6 @@ class AuditLog:
                 self._clock.sleep(pauses.pop(0))
         finally:
             self._committing = self._scheduled = False
-
-    def _describe(self, group: Sequence[Entry]) -> None:
-        began = self._clock.monotonic()
-        for entry in group:
-            entry.make_row()
-            if self._clock.monotonic() - began > _DESCRIBING_SECONDS:
-                self._offload.give_way()
-                began = self._clock.monotonic()
 
     def _put_back(self, entries: Sequence[Entry]) -> None:
         self._waiting.extendleft(reversed(entries))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection  # noqa: TID253 - this module is loaded on fir
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.canonical import canonical_json
-from faas_toolkit.core.errors import Failure, Internal
+from faas_toolkit.core.errors import Failure, Internal, Unavailable
 from faas_toolkit.observe.audit_chain import NO_ROW, PURPOSE, Head, hash_of, seal, table_row
 from faas_toolkit.observe.audit_retention import Retention, Vouched, last_head, latest_heads, repeat_cut
 from faas_toolkit.observe.audit_spool import SpoolFile
@@ -25,6 +25,8 @@ from faas_toolkit.state.prepared import insert_rows
 from faas_toolkit.state.sql import Database
 
 _KNOWN_CHAINS = 4_096
+_MAKING_SECONDS = 0.001
+"""For how long rows are made at once: 15 as a rule, one where a caller has sent a megabyte."""
 _log = logging.getLogger("faas_toolkit.audit")
 
 
@@ -90,11 +92,30 @@ class Entry:
         self.chain.waiting -= 1
         self.wake()
 
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, or is woken; raises its failure, and `Unavailable` after so many seconds."""
+        if not self.ended and not self.woken:
+            self.event = threading.Event()  # looked up when called: gevent replaces the class
+            if not self.event.wait(seconds):
+                raise Unavailable("The call's audit row was not written in time.", retryable=False)
+        if self.failure is not None:
+            raise self.failure
+
     def wake(self) -> None:
         """Whoever waits goes on, whatever becomes of it."""
         self.woken = True
         if self.event is not None:
             self.event.set()
+
+
+def make_rows(entries: Iterable[Entry], monotonic: Callable[[], float], give_way: Callable[[], None]) -> None:
+    """Makes the rows that are still to be made; others are let in between."""
+    began = monotonic()
+    for entry in entries:
+        entry.make_row()
+        if monotonic() - began > _MAKING_SECONDS:
+            give_way()
+            began = monotonic()
 
 
 class Chains:

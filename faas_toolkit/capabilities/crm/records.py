@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic import TypeAdapter
 
 from faas_toolkit.capabilities.crm.fields import RELATED_ENTITY
 from faas_toolkit.capabilities.crm.port import MATCHES, CrmRecord
@@ -14,6 +14,8 @@ MAX_BYTES = 900_000
 """One variable may have 1 MB (tools.md §4); masks and what a function adds may still make it a little larger."""
 
 type Plain = dict[str, Any]
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def plain(record: CrmRecord, source: str) -> Plain:
@@ -59,8 +61,8 @@ def within_budget(records: Sequence[Plain], max_bytes: int = MAX_BYTES) -> tuple
 def _surely_fits(records: Sequence[Plain], max_bytes: int) -> bool:
     """Told sooner than the size itself, for the usual few: no character is more than three times as long when it is escaped."""
     try:
-        return 3 * len(to_json(records)) <= max_bytes
-    except PydanticSerializationError:  # a half of a character
+        return 3 * len(_JSON.dump_json(records)) <= max_bytes
+    except ValueError:  # a half of a character
         return False
 
 
