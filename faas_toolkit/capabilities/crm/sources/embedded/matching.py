@@ -114,8 +114,10 @@ class Matcher:
         matches.add(named["name"], Strength.NAME)
         matches.add(named["alias"], Strength.NAME)
         matches.add(named["sound"], Strength.SOUND)
-        matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, most), Strength.NAME_WORDS)
-        matches.add(self._words(self.query.required, "all", _WORD_COLUMNS, most), Strength.WORDS)
+        holding = self._words(self.query.required, "all", _WORD_COLUMNS, most)
+        if not all(ref in matches.strengths for ref in holding):  # else none is there that only holds them in its name, either
+            matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, most), Strength.NAME_WORDS)
+            matches.add(holding, Strength.WORDS)
         return matches
 
     def near(self) -> Matches:
