@@ -1,7 +1,5 @@
 """What decides while Redis is away, and how it comes back: on a real server that is killed, paused and started again."""
 
-import time
-
 import pytest
 
 from faas_toolkit.core.errors import Blocked, Unavailable
@@ -28,19 +26,6 @@ SECOND = 1_000_000
 def server(tmp_path):
     with running(RedisServer, tmp_path) as redis:
         yield redis
-
-
-@pytest.fixture
-def until():
-    """Waits for what the server does by itself."""
-
-    def wait(met, seconds=5):
-        end = time.monotonic() + seconds
-        while not met() and time.monotonic() < end:
-            time.sleep(0.02)
-        assert met()
-
-    return wait
 
 
 class Process:

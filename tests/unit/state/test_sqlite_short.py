@@ -12,14 +12,8 @@ from faas_toolkit.dify.offload import GeventOffload
 from faas_toolkit.state import sqlite_database
 from faas_toolkit.state.sqlite_database import SqliteDatabase
 from faas_toolkit.state.sqlite_short import AT_MOST, REST, ShortReads
-from tests.fakes.clock import FakeClock
 
 COUNT_FAR = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT count(*) FROM n"
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture
