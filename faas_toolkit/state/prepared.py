@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import CompoundSelect, Connection, Select, Table, insert  # noqa: TID253 - this module is loaded on first use
 
+from faas_toolkit.state.sqlite import driver_connection
+
 _ROWS_AT_ONCE = 100
 """Of at most 300 columns: SQLite takes 32,766 values (sqlite.org/limits.html)."""
 
@@ -66,8 +68,7 @@ class Prepared:
 
 def driver_rows(connection: Connection, text: str, values: Sequence[object]) -> list[sqlite3.Row]:
     """The rows of a text with `?` for each value, from SQLite's own driver, within the connection's transaction."""
-    driver: Any = connection.connection.driver_connection
-    cursor = driver.cursor()
+    cursor = driver_connection(connection).cursor()
     cursor.row_factory = sqlite3.Row
     rows: list[sqlite3.Row] = cursor.execute(text, values).fetchall()
     return rows
@@ -84,7 +85,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     names = [column.name for column in table.columns]
     place = f"({', '.join('?' * len(names))})"
-    driver: Any = connection.connection.driver_connection
+    driver = driver_connection(connection)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         portion = rows[start : start + _ROWS_AT_ONCE]
         text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {', '.join([place] * len(portion))}"  # noqa: S608 - our own names

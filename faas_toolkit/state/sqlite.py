@@ -120,7 +120,7 @@ def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
     A writer takes the lock at once, since a reader that turns writer can only fail. The driver is told directly: SQLAlchemy's own
     way takes as long as the statements of a lookup (measured), and joins in here where `Connection.execute` is used inside.
     """
-    driver = _driver(connection)
+    driver = driver_connection(connection)
     driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
@@ -135,12 +135,12 @@ def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
 
 def wait_longer(connection: Connection) -> None:
     """Lets this connection wait for another process that is migrating the file."""
-    _driver(connection).execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
+    driver_connection(connection).execute(f"PRAGMA busy_timeout={_MIGRATION_MILLISECONDS}")
 
 
 def never_wait(connection: Connection, is_over: Callable[[], bool]) -> None:
     """Lets a statement on this connection fail where it meets a lock, and when `is_over` says so."""
-    driver = _driver(connection)
+    driver = driver_connection(connection)
     driver.execute("PRAGMA busy_timeout=0")
     driver.set_progress_handler(is_over, _STEPS)
 
@@ -168,6 +168,7 @@ def _prepare(connection: DBAPIConnection, record: object) -> None:
         cursor.close()
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def driver_connection(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection, for what is told or asked of it directly."""
     driver: Any = connection.connection.driver_connection
     return cast("sqlite3.Connection", driver)
