@@ -6,7 +6,6 @@ Words that manuals use (ignore this message, disregard the previous letter) are 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -102,32 +101,20 @@ ENCODED = re.compile(r"[A-Za-z0-9+/]{40,8000}={0,2}")
 """What may be base64 of a sentence."""
 
 
-_BLANKS = r"[\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2028}\x{2029}]+"
-"""Whatever `str.split` splits at and compatibility (NFKC) does not make a blank of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What each kind of the above holds some of, as patterns of a linear-time engine over UTF-8.
-
-    Most texts have none of it, which one pass tells, 20 times sooner than the patterns themselves would.
-    """
-
-    any: Any  # re2 has no types
-    """Of whatever kind, in a text as it is."""
-    overrides: Any
-    """This and the others over small letters with single blanks."""
-    roles: Any
-    encoded: Any
+_BLANKS = r"(?:[\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2028}\x{2029}]|\\[nrtf])+"
+"""Whatever `str.split` splits at and compatibility (NFKC) does not make a blank of, also as JSON writes it."""
 
 
 @cache
-def hints() -> Hints:
-    """Made once: the engine is loaded on first use."""
+def hint() -> Any:  # noqa: ANN401 - re2 has no types
+    """A pattern of a linear-time engine over UTF-8 that is found in whatever the patterns above are found in.
+
+    Most texts have none of it, which one pass tells, 20 times sooner than the patterns themselves would. It is found in a text as in
+    JSON that holds it: there characters stand for themselves, but for quotes, backslashes and what is not printed. Of the last it
+    knows blanks; who looks through JSON has to mind the others. Made once: the engine is loaded on first use.
+    """
     import re2
 
-    overrides = "|".join(re2.escape(word) for words in OVERRIDES for word in words)
+    overrides = "|".join(re2.escape(word) for words in OVERRIDES for word in words).replace(r"\ ", _BLANKS)
     roles = "|".join((*map(re2.escape, ("<", "[inst]", "[/inst]")), _SPEAKERS))
-    encoded = "[a-z0-9+/]{40}"
-    as_it_is = f"(?i:{overrides.replace(r'\ ', _BLANKS)}|{roles}|{encoded})"
-    return Hints(*(re2.compile(hint.encode()) for hint in (as_it_is, overrides, roles, encoded)))
+    return re2.compile(f"(?i:{overrides}|{roles}|[a-z0-9+/]{{40}})".encode())

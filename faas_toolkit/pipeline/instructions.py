@@ -14,12 +14,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.detectors.text import INVISIBLE
 from faas_toolkit.core.offload import Pace, nothing
 from faas_toolkit.core.redaction import texts_in
 from faas_toolkit.core.untrusted import printable
-from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OVERRIDES, ROLE_MARKERS, hints
+from faas_toolkit.pipeline.instruction_phrases import ENCODED, HIDDEN_MARKUP, OVERRIDES, ROLE_MARKERS, hint
 
 OTHERS_WORDS = frozenset({"crm.read", "knowledge.read", "function.call"})
 """Grants of operations whose answers hold what others wrote."""
@@ -42,6 +44,9 @@ _DEEPEST = 100
 _MAX_DECODED = 4_000
 _MAX_NAMED = 5
 _SEEN_AT_ONCE = 8_192
+_OURS = "next_cursor"
+"""A variable that is not made of others' words; it is base64, as what hides a sentence is."""
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _OVERLAP = 400
 """Characters of what was seen before that are looked at with what follows."""
 _COST = 4
@@ -67,7 +72,7 @@ class InstructionMarks:
 
     def answer(self, answer: Answer, call: Call) -> Answer:
         """The answer with marks and a notice where something was found, and without characters that nobody sees."""
-        if self._is_clean(answer):  # as most are
+        if self._says_nothing(answer) or self._is_clean(answer):  # as most are
             return answer
         marked = replace(answer, variables=self._value(answer.variables, ()), added=self._value(answer.added, ("added",)))
         if not self._found:
@@ -78,7 +83,28 @@ class InstructionMarks:
         room = None if marked.text_chars is None else marked.text_chars + len(notice) + 10
         return replace(marked, notices=(notice, *marked.notices), text_chars=room)
 
+    def _says_nothing(self, answer: Answer) -> bool:
+        """Whether not even a hint is in it, which its JSON tells sooner than a walk through its values."""
+        variables = {name: value for name, value in answer.variables.items() if name != _OURS}
+        try:
+            said = _JSON.dump_json([variables, answer.added]).decode()
+        except ValueError:  # a half of a character, or what has no JSON
+            return False
+        if r"\u00" in said:  # what is not printed, which no hint expects
+            return False
+        for start in range(0, len(said), _SEEN_AT_ONCE):
+            portion = said[max(0, start - _OVERLAP) : start + _SEEN_AT_ONCE]
+            self._pace(len(portion))
+            if not portion.isascii():
+                if INVISIBLE.search(portion):
+                    return False
+                portion = unicodedata.normalize("NFKC", portion)
+            if hint().search(portion.encode()):
+                return False
+        return True
+
     def _is_clean(self, answer: Answer) -> bool:
+        """Whether nothing is found in its texts, of which many are looked at together."""
         for portion in _portions(answer, self._pace):
             self._pace(len(portion))
             if visible_text(portion) != (portion, False) or any(kinds_in(portion)):
@@ -159,19 +185,16 @@ def visible_text(text: str) -> tuple[str, bool]:
 def kinds_in(text: str) -> Iterator[str]:
     """What of it looks as if it spoke to a model: `override`, `role_marker`, `hidden_markup`, `encoded`."""
     plain = text if text.isascii() else INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    hint = hints()
-    if hint.any.search(plain.encode(errors="replace")) is None:
+    if hint().search(plain.encode(errors="replace")) is None:
         return
     small = plain.lower()
-    in_a_line = " ".join(small.split())
-    searched = in_a_line.encode(errors="replace")
-    if hint.overrides.search(searched) and _overrides(in_a_line):
+    if _overrides(" ".join(small.split())):
         yield "override"
-    if hint.roles.search(searched) and ROLE_MARKERS.search(small):
+    if ROLE_MARKERS.search(small):
         yield "role_marker"
     if "<" in small and any(_speaks(" ".join(match[0].split())) for match in HIDDEN_MARKUP.finditer(small)):
         yield "hidden_markup"
-    if hint.encoded.search(searched) and any(_overrides(decoded) or ROLE_MARKERS.search(decoded) for decoded in _decoded(plain)):
+    if any(_overrides(decoded) or ROLE_MARKERS.search(decoded) for decoded in _decoded(plain)):
         yield "encoded"
 
 

@@ -1,18 +1,24 @@
 """Instructions to a model that hide in found texts: what is marked, what is left, and what is taken out."""
 
 import base64
+import re
+import sys
 import time
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from faas_toolkit.core.call import Answer, Caller
+from faas_toolkit.core.detectors.text import INVISIBLE
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
-from faas_toolkit.pipeline.instruction_phrases import ENCODED, OVERRIDES, ROLE_MARKERS, hints
+from faas_toolkit.pipeline import instructions
+from faas_toolkit.pipeline.instruction_phrases import ENCODED, OVERRIDES, ROLE_MARKERS, hint
 from faas_toolkit.pipeline.instructions import kinds_in, visible_text
 from faas_toolkit.pipeline.review import Review
 from tests.fakes.calls import End, make_call
@@ -92,6 +98,15 @@ DOES_NOT = [
 def test_what_speaks_to_a_model_is_recognised(kind, text):
     assert kind in set(kinds_in(text))
     assert kind in set(kinds_in(f"The warranty lasts two years. \n{text}\n More in chapter 3."))
+
+
+@pytest.mark.parametrize(("kind", "text"), SPEAKS)
+@pytest.mark.parametrize("long", [0, 9_000])
+def test_what_speaks_to_a_model_is_marked_wherever_it_stands_in_an_answer(kind, text, long):
+    noted = "é" * long + '"The warranty"\n lasts \\ two years. \n' + text.replace(" ", "\n") * (kind == "override") + f"\n{text}"
+    answer, call = reviewed(Answer(variables={"data": [1, {"note": noted}], "next_cursor": "QUJD" * 20}, source="x"))
+    assert kind in str(call.record.decisions[0])
+    assert "data[1].note" in answer.notices[0]
 
 
 @pytest.mark.parametrize("text", DOES_NOT)
@@ -195,41 +210,61 @@ def test_many_places_are_counted_and_deep_answers_pass():
     reviewed(Answer(variables={"deep": deep}, source="x"))
 
 
-def hinted(kind, text):
-    in_a_line = " ".join(text.lower().split())
-    return getattr(hints(), kind).search(in_a_line.encode(errors="replace")) is not None
+def hinted(text):
+    plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return hint().search(plain.encode(errors="replace")) is not None
+
+
+def hinted_as_json(text):
+    """As an answer is looked through; what is not printed stands in JSON as a number, and is a hint itself."""
+    said = TypeAdapter(Any).dump_json(text).decode()
+    return r"\u00" in said or INVISIBLE.search(said) is not None or hint().search(unicodedata.normalize("NFKC", said).encode())
 
 
 @given(st.one_of([st.from_regex(pattern) for patterns in OVERRIDES.values() for pattern in patterns]))
 def test_whatever_an_order_looks_like_it_holds_a_hint(text):
-    assert hinted("overrides", text)
+    assert hinted(text)
+    assert hinted_as_json(text)
 
 
 @given(st.from_regex(ROLE_MARKERS))
 def test_whatever_a_mark_of_a_role_looks_like_it_holds_a_hint(text):
-    assert hinted("roles", text)
+    assert hinted(text)
+    assert hinted_as_json(text)
 
 
 @given(st.from_regex(ENCODED))
 def test_whatever_base64_looks_like_it_holds_a_hint(text):
-    assert hinted("encoded", text)
+    assert hinted(text)
+    assert hinted_as_json(text)
 
 
 @pytest.mark.parametrize(("kind", "text"), SPEAKS)
-@pytest.mark.parametrize("blank", [" ", "  ", "\n", "\t", "\v", "\x1c", "\x85", "\u1680", "\u2028", "\u2029", "\u3000", "\xa0"])
+@pytest.mark.parametrize(
+    "blank", [" ", "  ", "\n", "\t", "\v", "\f", "\x1c", "\x85", "\u1680", "\u2028", "\u2029", "\u3000", "\xa0", " \r\n\x1d "]
+)
 @pytest.mark.parametrize("spelled", [str, str.upper, str.title])
-def test_no_hint_is_missed_however_it_is_written(kind, text, blank, spelled):
+def test_no_hint_is_missed_however_it_is_written(kind, text, blank, spelled, monkeypatch):
     written = text if kind == "encoded" else spelled(text.replace(" ", blank))
-    plain = unicodedata.normalize("NFKC", written)
-    small = " ".join(plain.lower().split()).encode()
-    there = any(getattr(hints(), each).search(small) for each in ("overrides", "roles", "encoded"))
-    assert not there or hints().any.search(plain.encode())
+    monkeypatch.setattr(instructions, "hint", lambda: re.compile(b""))  # found everywhere: the patterns alone decide
+    speaks = kind in set(kinds_in(written))
+    assert hinted(written) or not speaks
+    assert hinted_as_json(written) or not speaks
+
+
+def test_compatible_forms_bring_no_character_that_nobody_sees():
+    characters = (chr(number) for number in range(sys.maxunicode + 1) if not 0xD800 <= number < 0xE000)
+    assert not [
+        character
+        for character in characters
+        if INVISIBLE.search(unicodedata.normalize("NFKC", character)) and not INVISIBLE.search(character)
+    ]
 
 
 def test_most_texts_hold_no_hint():
     text = "Zahlung offen seit dem 3. Mai; Rückruf am Freitag. 客户要求退款。 Cliente quer desconto."
-    assert hints().any.search(text.encode()) is None
-    assert not any(hinted(kind, text) for kind in ("overrides", "roles", "encoded"))
+    assert not hinted(text)
+    assert not hinted_as_json(text)
 
 
 def test_half_a_character_hides_nothing():
