@@ -109,9 +109,9 @@ _BLANKS = r"(?:[\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2028}\x{2029}]|\\[nrtf])+"
 def hint() -> Any:  # noqa: ANN401 - re2 has no types
     """A pattern of a linear-time engine over UTF-8 that is found in whatever the patterns above are found in.
 
-    Most texts have none of it, which one pass tells, 20 times sooner than the patterns themselves would. It is found in a text as in
-    JSON that holds it: there characters stand for themselves, but for quotes, backslashes and what is not printed. Of the last it
-    knows blanks; who looks through JSON has to mind the others. Made once: the engine is loaded on first use.
+    Most texts have none of it, which one pass tells, 20 times sooner than the patterns themselves would. It is found in a text as
+    in JSON that holds it: there characters stand for themselves, but for quotes, backslashes and what is not printed. Of the last
+    it knows blanks; who looks through JSON has to mind the others. Made once: the engine is loaded on first use.
     """
     import re2
 
