@@ -127,7 +127,8 @@ class Scope:
 
     def allows(self, family: str, name: str) -> bool:
         """Whether this name of this family may be known and used."""
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.sources.get(family, ()))
+        patterns = self.sources.get(family, ())
+        return name in patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
     def names_exactly(self, family: str, name: str) -> bool:
         """Whether the name itself is granted, not only a glob over it; what has effects needs that."""
@@ -150,7 +151,7 @@ class Scope:
 
     def grants_operation(self, grant: str | None) -> bool:
         """Whether a grant such as `crm.read` is held."""
-        return grant is None or any(fnmatch.fnmatchcase(grant, held) for held in self.grants)
+        return grant is None or grant in self.grants or any(fnmatch.fnmatchcase(grant, held) for held in self.grants)
 
     def fingerprint(self) -> dict[str, object]:
         """Everything that changes an answer, in a form that can be hashed."""

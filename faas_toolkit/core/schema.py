@@ -69,7 +69,8 @@ class Shape:
             InvalidInput: naming every problem at once, each with what would be right.
             TooLarge: a text or JSON value above its bound.
         """
-        unknown = [name for name in arguments if name not in self.names()]
+        names = self.names()
+        unknown = [name for name in arguments if name not in names]
         problems = [self._unknown(name) for name in unknown[:_NAMED_PROBLEMS]]
         if len(unknown) > _NAMED_PROBLEMS:
             problems.append(f"There are {len(unknown) - _NAMED_PROBLEMS:,} more unknown parameters.")

@@ -8,8 +8,7 @@ neither to match nor to rank nor to count.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
     CTE,
@@ -30,8 +29,11 @@ _MAX_TERMS = 256
 """Of one query; FTS5 parses an expression recursively and refuses very long ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+type Match = Literal["all", "any"]
+"""How many of the terms a document must hold."""
+
+
+class Hit(NamedTuple):
     """One document found; a larger score is better (BM25)."""
 
     document: int
@@ -105,7 +107,7 @@ class TextIndex:
         area: int,
         terms: Sequence[str],
         *,
-        match: Literal["all", "any"],
+        match: Match,
         columns: Iterable[str] | None = None,
         within: tuple[int, int] = (0, (1 << DOCUMENT_BITS) - 1),
         limit: int,
@@ -124,7 +126,7 @@ class TextIndex:
         first, last = within
         parameters = (expression, _rowid(area, first), _rowid(area, last), limit)
         rows = driver_rows(connection, self._select, parameters)
-        return [Hit(rowid & ((1 << DOCUMENT_BITS) - 1), -score) for rowid, score in rows]
+        return [Hit(rowid & _DOCUMENT_MASK, -score) for rowid, score in rows]
 
     def scored(self, area: int, terms: Sequence[str]) -> CTE:
         """All documents that hold any of the terms (at least one), as a part of a larger statement: `document`, `score`.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -49,8 +50,8 @@ _UNSPACED_FORMS = ("股份有限公司", "有限责任公司", "有限公司", "
 _LEGAL_FORM = re.compile(r"ag|bv|co|corp|corporation|eireli|gmbh|inc|kk|limitada|limited|llc|llp|ltd|ltda|nv|plc|pty|sa|sarl|srl")
 
 
-_TITLED: frozenset[Entity] = frozenset({"deal", "ticket", "activity"})
-"""Their `name` says what they are about: who is called Silva stands before what was done with one."""
+TITLED: frozenset[Entity] = frozenset({"deal", "ticket", "activity"})
+"""Their `name` says what they are about: who is called Silva stands before what was done with one. No column of names holds it."""
 
 
 def document(entity: Entity, number: int) -> int:
@@ -69,10 +70,23 @@ def documents_of(entities: Iterable[Entity]) -> tuple[int, int]:
     return min(places) << _ID_BITS, ((max(places) + 1) << _ID_BITS) - 1
 
 
-@lru_cache(maxsize=256)
-def visible_columns(entity: Entity, hidden: frozenset[str]) -> tuple[str, ...]:
-    """The columns of the index that may be searched for this entity."""
-    return tuple(column for column, fields in _COLUMN_FIELDS.items() if not _hides(entity, fields, hidden))
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Entities for which the same columns of an index are searched."""
+
+    columns: tuple[str, ...]
+    within: tuple[int, int]
+    """The first and the last number that their records can have; records of others may stand between."""
+
+
+@lru_cache(maxsize=1_024)
+def parts_of(entities: tuple[Entity, ...], columns: tuple[str, ...], hidden: frozenset[str]) -> tuple[Part, ...]:
+    """What is searched for these entities in those of the columns that may be searched for them."""
+    groups: dict[tuple[str, ...], list[Entity]] = {}
+    for entity in entities:
+        visible = tuple(column for column in columns if not _hides(entity, _COLUMN_FIELDS[column], hidden))
+        groups.setdefault(visible, []).append(entity)
+    return tuple(Part(visible, documents_of(grouped)) for visible, grouped in groups.items())
 
 
 @lru_cache(maxsize=1_024)
@@ -110,7 +124,7 @@ def words_of(entity: Entity, values: Mapping[str, object], company: str, person:
     """The terms of a record by column; `company` and `person` are the names it links to."""
     name = str(values.get("name") or "")
     detail = " ".join(str(values[field]) for field in _COLUMN_FIELDS["detail"] if values.get(field))
-    name, subject = ("", name) if entity in _TITLED else (name, "")
+    name, subject = ("", name) if entity in TITLED else (name, "")
     return {
         "name": terms(name),
         "subject": terms(subject),
@@ -125,7 +139,7 @@ def words_of(entity: Entity, values: Mapping[str, object], company: str, person:
 
 def grams_of(entity: Entity, values: Mapping[str, object]) -> dict[str, list[str]]:
     """The trigrams of a record's names and of how they sound."""
-    if entity in _TITLED:
+    if entity in TITLED:
         return {}
     name = str(values.get("name") or "")
     return {

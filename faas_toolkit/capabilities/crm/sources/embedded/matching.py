@@ -17,12 +17,12 @@ from faas_toolkit.capabilities.crm.query import Query, name_keys_of_query, same_
 from faas_toolkit.capabilities.crm.rows import closed_links
 from faas_toolkit.capabilities.crm.sources.embedded.index import (
     GRAMS,
+    TITLED,
     WORDS,
     Kind,
-    documents_of,
+    parts_of,
     record_of,
     searchable_by,
-    visible_columns,
     visible_kind,
 )
 from faas_toolkit.capabilities.crm.sources.embedded.open_rows import Ref, open_refs
@@ -30,7 +30,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.tables import KEYS
 from faas_toolkit.search.analysis import has_han, trigrams
 from faas_toolkit.search.likeness import alike_in_sound, alike_in_writing
 from faas_toolkit.search.pinyin import readings
-from faas_toolkit.search.text_index import TextIndex
+from faas_toolkit.search.text_index import Match, TextIndex
 from faas_toolkit.state.prepared import Prepared
 
 MOST_MATCHES = 20_000
@@ -115,9 +115,9 @@ class Matcher:
         matches.add(named["alias"], Strength.NAME)
         matches.add(named["sound"], Strength.SOUND)
         holding = self._words(self.query.required, "all", _WORD_COLUMNS, most)
-        if not all(ref in matches.strengths for ref in holding):  # else none is there that only holds them in its name, either
+        if len(holding) >= most or any(ref[0] not in TITLED and ref not in matches.strengths for ref in holding):
             matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, most), Strength.NAME_WORDS)
-            matches.add(holding, Strength.WORDS)
+        matches.add(holding, Strength.WORDS)  # among them those that hold the words in their names
         return matches
 
     def near(self) -> Matches:
@@ -186,34 +186,24 @@ class Matcher:
         """Here, before anything is decided by what was found: a closed record must not keep others from being looked for."""
         return open_refs(self.connection, self.workspace, self.lookup.rows, refs)
 
-    def _words(self, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int) -> list[Ref]:
+    def _words(self, terms: Sequence[str], match: Match, columns: tuple[str, ...], limit: int) -> list[Ref]:
         return [ref for ref, _ in self._indexed(WORDS, terms, match, columns, limit)]
 
     def _indexed(
-        self, index: TextIndex, terms: Sequence[str], match: str, columns: tuple[str, ...], limit: int
+        self, index: TextIndex, terms: Sequence[str], match: Match, columns: tuple[str, ...], limit: int
     ) -> list[tuple[Ref, float]]:
         """Hits over all entities, each searched in the columns that are not hidden from the caller."""
         hidden = self.lookup.hidden | closed_links(self.lookup.rows)
         limit, most = (MOST_MATCHES if self.lookup.rows else limit), limit
-        groups: dict[tuple[str, ...], list[Entity]] = {}
-        for entity in self.lookup.entities:
-            visible = visible_columns(entity, hidden)
-            chosen = tuple(column for column in columns if column in visible)
-            groups.setdefault(chosen, []).append(entity)
-        hits = []
-        for chosen, entities in groups.items():
+        parts = parts_of(self.lookup.entities, columns, hidden)
+        hits: list[tuple[Ref, float]] = []
+        for part in parts:
             found = index.find(
-                self.connection,
-                self.area,
-                terms,
-                match="all" if match == "all" else "any",
-                columns=chosen,
-                within=documents_of(entities),
-                limit=limit,
+                self.connection, self.area, terms, match=match, columns=part.columns, within=part.within, limit=limit
             )
-            hits += [(record_of(hit.document), hit.score) for hit in found]
+            hits += [(record_of(document), score) for document, score in found]
         wanted = set(self.lookup.entities)
-        ranked = sorted(hits, key=lambda hit: -hit[1]) if len(groups) > 1 else hits
+        ranked = sorted(hits, key=lambda hit: -hit[1]) if len(parts) > 1 else hits
         found_open = [hit for hit in ranked if hit[0][0] in wanted]
         if self.lookup.rows:
             opened = set(self._open([ref for ref, _ in found_open]))

@@ -30,6 +30,11 @@ _COUNTED: Mapping[Entity, tuple[Relation, ...]] = {"person": ("deals", "tickets"
 """Counted on every record, so that a reader learns that there is more to ask for."""
 
 
+_READ: Mapping[Entity, tuple[tuple[str, str, str], ...]] = {
+    entity: tuple((field.name, field.type, f"{field.name}_name") for field in fields) for entity, fields in FIELDS.items()
+}
+"""Of every field its name, its type, and the column that holds the name of what it links to."""
+
 _ORDER: Mapping[Entity, tuple[str, ...]] = {
     "person": ("name",),
     "company": ("name",),
@@ -221,20 +226,20 @@ def _links(entity: Entity) -> list[Entity]:
 
 def _values(entity: Entity, row: NamedRow) -> dict[str, object]:
     values: dict[str, object] = {}
-    for field in FIELDS[entity]:
-        value = row[field.name]
+    for name, kind, linked in _READ[entity]:
+        value = row[name]
         if value is None or value == "":
             continue
-        if field.type == "money":
+        if kind == "money":
             value = value // AMOUNT_SCALE if value % AMOUNT_SCALE == 0 else value / AMOUNT_SCALE
-        elif field.type == "boolean":
+        elif kind == "boolean":
             value = bool(value)
-        elif field.type == "link":
-            name = row[f"{field.name}_name"]
-            if name is None:  # what it linked to is gone
+        elif kind == "link":
+            called = row[linked]
+            if called is None:  # what it linked to is gone
                 continue
-            value = {"id": f"{field.name}:{value}", "name": name}
-        values[field.name] = value
+            value = {"id": f"{name}:{value}", "name": called}
+        values[name] = value
     return values
 
 
