@@ -6,12 +6,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Call, Origin, Record
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.errors import Failure, Internal
 from faas_toolkit.core.host import Host
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.offload import Pace
 from faas_toolkit.core.operation import Operation
@@ -34,7 +36,7 @@ _REMEMBERED_WORKSPACES = 4_096
 _SHORTEST_FRESHNESS = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Request:
     """What an adapter asks."""
 
@@ -45,7 +47,7 @@ class Request:
     trace_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Outcome:
     """What an adapter turns into an answer: a text with variables, or a failure."""
 
@@ -247,9 +249,7 @@ class Service:
         from faas_toolkit.catalog.load import load_catalog
 
         process = self._process
-
-        def fetch(url: str) -> tuple[str, float]:
-            return fetch_catalog(url, environment=process.environment, hard_limit=process.hard_limit, clock=process.clock)
+        fetch = partial(fetch_catalog, environment=process.environment, hard_limit=process.hard_limit, clock=process.clock)
 
         def loaded(text: str, packaged: str = "") -> "LoadedCatalog":
             return load_catalog(

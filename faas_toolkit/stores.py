@@ -6,12 +6,13 @@ Everything in them carries the workspace's id, so workspaces with equal settings
 import random
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload, Spawn
 from faas_toolkit.core.outbound import Outbound
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class StoreSettings:
     """Which servers a configuration names; equal settings share connections."""
 

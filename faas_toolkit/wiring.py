@@ -7,7 +7,7 @@ platform or an operation: write its file, add its line here and its parameter to
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from faas_toolkit.core.call import NamedKey
 from faas_toolkit.core.clock import Clock
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Operation
 
@@ -115,7 +116,7 @@ def operation_named(name: str) -> Operation:
     return operation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class RuntimeSettings:
     """What an administrator configured; equal settings share a runtime."""
 
@@ -129,7 +130,7 @@ class RuntimeSettings:
     redis_url: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@immutable(kw_only=True, slots=False)
 class Process:
     """What all workspaces of one plugin process share. Whatever is kept in it carries the workspace's id."""
 

@@ -1,10 +1,10 @@
 """What is wrong with a catalog, in words for the administrator who wrote it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 
 type Path = tuple[str | int, ...]
 """Where in the document: keys and positions in lists, from the top."""
@@ -12,7 +12,7 @@ type Path = tuple[str | int, ...]
 _SHOWN_AT_ONCE = 5
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Mark:
     """Where something stands in the text; both count from 1."""
 
@@ -20,7 +20,7 @@ class Mark:
     column: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class CatalogFinding:
     """One thing that is wrong, or that is probably not what was meant."""
 
@@ -41,7 +41,7 @@ class CatalogFinding:
         return f"{self.path or 'the document'}{place}: {self.message}" + (f" {self.hint}" if self.hint else "")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class FoundAt:
     """A finding that does not know its line yet."""
 

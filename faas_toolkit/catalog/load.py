@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any
 
@@ -18,12 +18,13 @@ from faas_toolkit.catalog.sentences import Sentences
 from faas_toolkit.catalog.spec import LATER_SECTIONS, Catalog, default_sections
 from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.canonical import canonical_json, digest
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import InlineOffload, Offload
 
 _MOST_FINDINGS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class LoadedCatalog:
     """A catalog that holds, and what to know about it."""
 

@@ -4,13 +4,13 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from faas_toolkit.catalog.bounds import MAX_CHARS
 from faas_toolkit.catalog.syntax import SyntaxProblem
 from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import printable
 
 CATALOG_DIR = "FAAS_TOOLKIT_CATALOG_DIR"
@@ -22,7 +22,7 @@ type Fetch = Callable[[str], tuple[str, float]]
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OriginText:
     """A catalog's text and where it came from."""
 

@@ -1,7 +1,6 @@
 """pydantic's errors in sentences for an administrator: what was found, what would be right, never a secret."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from faas_toolkit.catalog.findings import FoundAt, Path
 from faas_toolkit.catalog.model_keys import choices_at, keys_at
 from faas_toolkit.catalog.spec import LATER_KEYS, LATER_VALUES
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import nearest, printable
 
 type Sentence = tuple[str, str]
@@ -18,7 +18,7 @@ _LEAK = 8
 """So many characters of a secret in a message are too many; shorter secrets count whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Problem:
     """One error of pydantic, with what the sentences need to know."""
 

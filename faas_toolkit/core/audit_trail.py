@@ -1,10 +1,10 @@
 """The audit trail as an administrator asks it: `observe` keeps it, a capability shows it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from faas_toolkit.core.call import Call, Workspace
+from faas_toolkit.core.immutable import immutable
 
 INTENT = "intent"
 """The outcome of a row that was written before an effect; the row of how it ended has the same request id."""
@@ -13,7 +13,7 @@ type Place = tuple[float, str, int]
 """Where a row stands in time: epoch seconds, writer, sequence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class AuditQuestion:
     """Which rows of one workspace are wanted, newest first."""
 
@@ -33,7 +33,7 @@ class AuditQuestion:
     """The last row of the page before."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AuditPage:
     """Rows, newest first."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from faas_toolkit.core.canonical import canonical_json
 from faas_toolkit.core.deadline import Deadlines
 from faas_toolkit.core.host import Host
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import Operation
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ STORED_KEY = "stored"
 """The id of the key that is made once and kept in Dify's storage."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NamedKey:
     """A key of a workspace under the id that its administrator gave it."""
 
@@ -33,7 +34,7 @@ class NamedKey:
     """32 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Workspace:
     """Whose data this is. Every row, key, counter and cache entry carries the id."""
 
@@ -52,7 +53,7 @@ class Workspace:
         return self.root or self.key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class ApiClient:
     """A program that showed its key at an endpoint."""
 
@@ -61,7 +62,7 @@ class ApiClient:
     """Of the catalog; what the client may do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Origin:
     """Where a call came from, as the host tells it. Nothing in here but `client` proves who is asking."""
 
@@ -76,7 +77,7 @@ class Origin:
     """Set by the gateway alone, after it has checked a key: no parameter of a tool leads here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Caller:
     """Who is asking, after the access policy looked."""
 
@@ -94,7 +95,7 @@ ANONYMOUS = Caller(subject="")
 """The caller before the access policy has run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class RecordRights:
     """Which records of the CRM one role opens, and what of them."""
 
@@ -109,7 +110,7 @@ class RecordRights:
     role which may keeps closed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Scope:
     """What the caller may see; sources cut rows and fields by it, and cached answers are keyed by it."""
 
@@ -168,7 +169,7 @@ class Scope:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Decision:
     """What one policy decided."""
 
@@ -181,7 +182,7 @@ class Decision:
         return f"{self.policy}: {self.outcome}" + (f" ({self.note})" if self.note else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class TargetAttempt:
     """One attempt at one target."""
 
@@ -231,7 +232,7 @@ class Record:
         self.masks[detector] = self.masks.get(detector, 0) + count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Call:
     """One governed call. Frozen but for `record`; a policy that changes something hands on a replaced copy."""
 
@@ -256,7 +257,7 @@ class Call:
         return self.origin.workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Exported:
     """Which list of an answer also goes out as a file of JSON lines, after it was reviewed."""
 
@@ -267,7 +268,7 @@ class Exported:
     """How many of its items the variable itself keeps."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Answer:
     """A complete answer."""
 

@@ -3,17 +3,16 @@
 Dify never sends a cancel (dify-runtime §3), so a deadline is the only thing that ever releases a stuck call.
 """
 
-from dataclasses import dataclass
-
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import TimeoutUnknown, Unavailable
+from faas_toolkit.core.immutable import immutable
 
 FIRST_CONTENT_SECONDS = 50.0
 IDLE_SECONDS = 60.0
 TOTAL_SECONDS = 230.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Deadline:
     """A point on the monotonic clock."""
 
@@ -51,7 +50,7 @@ class Deadline:
         raise Unavailable(f"No time was left to ask {what}.", not_executed=True)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Deadlines:
     """The three bounds of a call: to the first content, between chunks (seconds), and in all."""
 

@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.detectors.text import DIGITS_TOGETHER, INVISIBLE, plain
+from faas_toolkit.core.immutable import immutable
 
 ERASED = "[erased]"
 """What stands in a text where somebody was named."""
@@ -25,7 +25,7 @@ Action = Literal["delete", "anonymise", "destroy key", "keep"]
 """`keep`: it is told, and somebody has to look."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Trace:
     """One thing that was found of a person, and what becomes of it."""
 
@@ -38,7 +38,7 @@ class Trace:
     count: int = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@immutable(kw_only=True, slots=False)
 class Person:
     """Whom an erasure is about: everything by which they can be recognised.
 

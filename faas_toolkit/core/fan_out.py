@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Cancelled, Failure, InvalidInput, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
 
 _AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Reply[T]:
     """What one of several sources came to."""
 

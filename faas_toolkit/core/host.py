@@ -1,16 +1,17 @@
 """What the host (Dify) does for a call, as ports."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 
 Speaker = Literal["system", "user", "assistant"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Message:
     """One message of a conversation with a language model."""
 
@@ -18,7 +19,7 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class HostModel:
     """A language model that is set up in the host."""
 
@@ -30,7 +31,7 @@ class HostModel:
     """As the host takes them, e.g. `{"temperature": 0.2, "max_tokens": 500}`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Generated:
     """One piece of what a model says."""
 

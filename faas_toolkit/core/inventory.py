@@ -1,12 +1,13 @@
 """What a family offers to a caller, and how it is doing: the words of `list_capabilities` and `diagnose`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from faas_toolkit.core.call import Call, Scope
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import Effects
 
 Status = Literal["ok", "warning", "failed"]
@@ -14,7 +15,7 @@ Status = Literal["ok", "warning", "failed"]
 _CHECK_SECONDS = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Entry:
     """One thing that a caller may use."""
 
@@ -32,7 +33,7 @@ class Entry:
     """JSON Schema of what it answers, where one is declared."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Offer:
     """What one caller may use, for a front that shows it as tools of its own."""
 
@@ -40,7 +41,7 @@ class Offer:
     functions: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Finding:
     """One line of `diagnose`."""
 

@@ -1,15 +1,16 @@
 """What an operation is: its name, who may use it, its parameters, and how it behaves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.schema import Shape
 
 Effects = Literal["none", "idempotent", "once"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Operation:
     """One operation, as the chains see it."""
 
@@ -31,7 +32,7 @@ class Operation:
     """The text variable that a workflow gets piece by piece, where the answer is a stream."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Traits:
     """How one particular call behaves; decides whether it may be cached or repeated."""
 

@@ -1,17 +1,18 @@
 """How a capability asks a target: one attempt object in, one result out. The chain behind it is in `pipeline`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import Effects
 
 Measure = Literal["requests", "tokens", "concurrency", "cost"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LimitLine:
     """One line of a limit: in any rolling `per` seconds never more than `limit` of `of` start."""
 
@@ -30,7 +31,7 @@ class LimitLine:
         return f"{self.of}:{self.currency}" if self.currency else self.of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class CallerLine:
     """One line of a caller's own quota that is spent where a model is asked."""
 
@@ -43,7 +44,7 @@ class CallerLine:
     """Another deployment has another counter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class SaturationRules:
     """When a target that works is too busy to let anybody wait for it."""
 
@@ -55,7 +56,7 @@ class SaturationRules:
     """Seconds for which one of both has to hold without relief."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class BreakerRules:
     """When a target is left alone for a while."""
 
@@ -73,7 +74,7 @@ class BreakerRules:
     saturation: SaturationRules | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Target:
     """One thing that is asked. The id is shared by everyone who asks it, so they pass the same gate."""
 
@@ -89,7 +90,7 @@ class Target:
     """Attempts in all; pools that loop themselves set 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Attempt[T]:
     """What a capability wants asked."""
 

@@ -1,14 +1,15 @@
 """A list of an answer that also goes out as a file of JSON lines, made of what was reviewed and redacted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from faas_toolkit.core.call import Answer
 from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Pace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class OutgoingFile:
     """A file that goes out with an answer, where the host takes files."""
 

@@ -6,10 +6,10 @@ Dify fills no default, checks no bound, and passes unknown keys on (dify-behavio
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from faas_toolkit.core.errors import InvalidInput, TooLarge
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import (
     MAX_JSON_BYTES,
     did_you_mean,
@@ -36,7 +36,7 @@ _TRUE = frozenset({"true", "yes", "1", "on", "y"})
 _FALSE = frozenset({"false", "no", "0", "off", "n"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Parameter:
     """One parameter.
 
@@ -56,7 +56,7 @@ class Parameter:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Shape:
     """The parameters of one operation."""
 

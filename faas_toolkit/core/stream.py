@@ -6,16 +6,17 @@ before anything was asked. So a streaming source returns only after its first co
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.errors import Cancelled, Failure, Internal
+from faas_toolkit.core.immutable import immutable
 
 if TYPE_CHECKING:
     from faas_toolkit.core.call import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class End:
     """The last item of every stream."""
 

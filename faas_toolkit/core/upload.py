@@ -1,10 +1,12 @@
 """A file that a caller gave, as the operations see it: named, measured, and read only when it is wanted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from faas_toolkit.core.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Upload:
     """One file. It stands among a call's arguments, and what is written down of it is its name, type and size."""
 

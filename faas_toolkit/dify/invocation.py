@@ -6,11 +6,11 @@ The one place that catches everything. An exception's traceback would reach the 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.call import Origin, Surface, Workspace
 from faas_toolkit.core.errors import Failure, Internal, InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.core.outgoing import OutgoingFile
 from faas_toolkit.dify import identity, messages, node, settings
@@ -32,7 +32,7 @@ type Arguments = Callable[[Mapping[str, object]], Mapping[str, object]]
 _ON_ERROR = ("auto", "fail", "return")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Reply:
     """What goes back to Dify."""
 

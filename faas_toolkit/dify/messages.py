@@ -7,12 +7,12 @@ around the values is the SDK's own: it writes one line of each kind with marks i
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import nothing
 from faas_toolkit.core.untrusted import printable
 
@@ -35,7 +35,7 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="n
 """What the SDK's models write values with."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Lines:
     """How the SDK writes a text and a variable of one session: patterns for `%` with the JSON of what is said."""
 

@@ -3,12 +3,13 @@
 import gc
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import gevent
 
 from faas_toolkit.core.clock import SystemClock
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.dify.handover import Handover
 from faas_toolkit.dify.identity import WorkspaceDirectory
 from faas_toolkit.dify.offload import GeventOffload
@@ -16,7 +17,7 @@ from faas_toolkit.service import Service
 from faas_toolkit.wiring import Process
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Node:
     """One plugin process."""
 

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from faas_toolkit.core.call import ApiClient
 from faas_toolkit.core.errors import Failure, InvalidInput, Unauthenticated, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import parse_json, printable, require_clean_text
 
 SHORTEST_KEY = 20
@@ -16,7 +17,7 @@ _MAX_NAME_CHARS = 100
 _EXAMPLE = 'Example: {"support-agent": {"key": "…", "role": "member"}}. Make a key with: openssl rand -hex 24'
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class KnownClient:
     """A client and the digest of its key; the key itself is not kept."""
 

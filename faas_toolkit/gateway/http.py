@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import whole_characters
 
 MAX_BODY_BYTES = 1_000_000
@@ -26,7 +27,7 @@ _PREFLIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class HttpRequest:
     """What came in."""
 
@@ -45,7 +46,7 @@ class HttpRequest:
         return b"" if self.body == _NO_BODY else self.body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class HttpResponse:
     """What goes out."""
 

@@ -1,10 +1,11 @@
 """JSON-RPC 2.0, as MCP narrows it: an id is a text or a whole number and never null; batches only in MCP 2025-03-26."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from faas_toolkit.core.errors import InvalidInput, TooLarge
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.schema import MAX_WHOLE_NUMBER
 from faas_toolkit.core.untrusted import parse_json, printable
 
@@ -51,7 +52,7 @@ class RpcError(Exception):
         self.headers = headers or {}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RpcRequest:
     """A call that wants an answer."""
 
@@ -60,12 +61,12 @@ class RpcRequest:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Unanswered:
     """A notification, or a response to a question that was never asked: both are taken and not answered."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Malformed:
     """A message that is none; answered under its id where one can be read."""
 

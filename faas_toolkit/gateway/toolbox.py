@@ -1,17 +1,18 @@
 """What one caller may use, bound to their configuration: the gateway's way to the service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from faas_toolkit.core.call import ApiClient, Origin, Workspace
 from faas_toolkit.core.host import Host
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.inventory import Offer
 from faas_toolkit.core.operation import Operation
 from faas_toolkit.service import Outcome, Request, Service
 from faas_toolkit.wiring import RuntimeSettings, operation_named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Visitor:
     """Who stands at the door: a client whose key was checked, and the token of the person behind it, if it sent one."""
 
@@ -19,7 +20,7 @@ class Visitor:
     identity_token: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Toolbox:
     """Asks the service on behalf of one visitor of one workspace."""
 

@@ -8,11 +8,11 @@ checked is what the resolver made of them, never the text.
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from faas_toolkit.core.clock import Clock, SystemClock
 from faas_toolkit.core.errors import Blocked, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import printable
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -68,7 +68,7 @@ _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_NAMES = 256
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Route:
     """Where a request may go."""
 
@@ -79,7 +79,7 @@ class Route:
     """All of them checked; a connection is made to one of these and to nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Openings:
     """What one list of `network.allow` opens."""
 

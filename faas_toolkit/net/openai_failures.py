@@ -14,7 +14,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import httpx
 
@@ -28,6 +27,7 @@ from faas_toolkit.core.errors import (
     TooLarge,
     Unavailable,
 )
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import shortened
 from faas_toolkit.net.retry_after import parse_retry_after
 
@@ -63,7 +63,7 @@ def failure_of_status(response: httpx.Response, what: str, key: str, now: float)
     return BadResponse(f"{what} answered HTTP {told.status}, which is no answer of a model.", hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Told:
     status: int
     what: str

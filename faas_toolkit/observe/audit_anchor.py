@@ -8,9 +8,9 @@ with its next head.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from faas_toolkit.core.host import KeyValueStorage
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.observe.audit_chain import Head, key_id
 from faas_toolkit.state.cipher import Cipher
 
@@ -20,7 +20,7 @@ MAX_HEADS = 500
 _NAME = "heads"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AnchoredHead:
     """A head and when it stood there."""
 

@@ -7,11 +7,11 @@ without that key can write a row, or a whole chain, that passes for one of ours.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from faas_toolkit.core.canonical import canonical_json
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.state.cipher import Cipher
 
 COLUMNS = ("workspace", "writer", "sequence", "time", "operation", "subject", "outcome", "previous_hash")
@@ -28,7 +28,7 @@ _PROOF_CHARS = _KEY_ID_CHARS + 64
 type Proof = Literal["proved", "other key", "forged"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Head:
     """Where a chain stands."""
 

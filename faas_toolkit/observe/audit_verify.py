@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select, tuple_  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.audit_trail import INTENT
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.observe.audit_chain import COLUMNS, Head, hash_of, parsed, proof_of, storable
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.cipher import Cipher
@@ -31,7 +32,7 @@ class Fault(NamedTuple):
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Evidence:
     """What is known of the chains from elsewhere."""
 
@@ -45,7 +46,7 @@ class Evidence:
         return Evidence(self.heads | other.heads, self.problems + other.problems)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChainReport:
     """What `verify` found."""
 

@@ -1,11 +1,12 @@
 """Who is this, and may they do this? Sets the caller and the scope that everything further in works with."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from faas_toolkit.core.call import Answer, Call, Caller, MaskMode, Origin, RecordRights, Scope
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import Forbidden, Unauthenticated
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import printable
 from faas_toolkit.pipeline.config import CALLER_WORDS
@@ -16,7 +17,7 @@ _WEAKEST_FIRST: tuple[MaskMode, ...] = ("keep", "partial", "token", "drop")
 _CRM_GRANTS = ("crm.read", "crm.write")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Role:
     """What the callers of one role may do; what is not named is denied."""
 

@@ -10,13 +10,14 @@ import itertools
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import CallerLine, LimitLine, Measure
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.gate import LEASE_MARGIN
@@ -30,7 +31,7 @@ Dimension = Literal["user", "role", "app", "workspace", "model"]
 _AT_ONCE = frozenset({"requests", "concurrency"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Quota:
     """In any rolling `per` seconds never more than `limit` of each user, role, app, model, or combination of them."""
 

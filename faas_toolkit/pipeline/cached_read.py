@@ -1,11 +1,11 @@
 """One question and what is kept of its answers: looked up, waited for where another process asks it, asked, kept."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from faas_toolkit.core.call import Answer, Call, Workspace
 from faas_toolkit.core.chain import Proceed
 from faas_toolkit.core.errors import NotFound, TimeoutUnknown
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import Operation, Traits
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline.cached_answer import decode_outcome, encode_outcome
@@ -42,7 +42,7 @@ class AnswerStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Lifetimes:
     """How long what is kept, in seconds; what a source declares itself comes from `Traits`."""
 
@@ -65,7 +65,7 @@ class Lifetimes:
         return declared, 0.0 if traits.needs_host else self.stale
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Found:
     """What was kept: an answer, or that there is nothing of the kind."""
 
@@ -74,7 +74,7 @@ class Found:
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class CachedRead:
     """One read of one call."""
 

@@ -1,16 +1,16 @@
 """What a checked token says about its bearer, under the names that its issuer uses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from faas_toolkit.core.errors import Unauthenticated
+from faas_toolkit.core.immutable import immutable
 
 _MAX_NAMES = 100
 _MAX_NAME_CHARS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Identity:
     """What a verified token says."""
 
@@ -20,7 +20,7 @@ class Identity:
     tenant: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class ClaimNames:
     """Which claim says what. A dot leads into an object (`realm_access.roles`); a name with `://` is one claim as it stands."""
 

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse, Failure, InvalidInput, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import parse_json
 from faas_toolkit.pipeline.identity_key import PUBLIC, Algorithm, VerifyingKey, keys_of_set, named
 from faas_toolkit.pipeline.identity_token import KeysState
@@ -27,7 +27,7 @@ _MAX_BYTES = 256_000
 _WHAT = "The JWKS address of the setting 'identity_keys'"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Kept:
     keys: Sequence[VerifyingKey]
     fresh_until: float

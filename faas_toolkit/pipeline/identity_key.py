@@ -7,10 +7,11 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import printable
 
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -36,7 +37,7 @@ class _Unusable(Exception):
     """Why a key cannot be used, without the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class VerifyingKey:
     """A shared secret or a public key."""
 

@@ -1,7 +1,7 @@
 """The setting `identity_keys`: one text, in any of five forms (docs/identity.md), as what checks identity tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import did_you_mean, parse_json, printable
 from faas_toolkit.net.config import Tls
 from faas_toolkit.pipeline.identity_claims import ClaimNames
@@ -28,7 +29,7 @@ _SOURCES = ("jwks", "secrets", "pem")
 _KEYS = (*_SOURCES, "issuer", "audience", "claims", "tls")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class IdentitySetting:
     """What the setting says."""
 

@@ -5,11 +5,11 @@ checks of them are off. What a token's header says about where keys are (`jku`, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unauthenticated
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.pipeline.identity_claims import ClaimNames, Identity
 from faas_toolkit.pipeline.identity_key import Algorithm, VerifyingKey, named
 
@@ -45,7 +45,7 @@ class Keys(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class KeysState:
     """What `diagnose` tells of them."""
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import LimitLine
 from faas_toolkit.pipeline.limits import Limits
 from faas_toolkit.state.base import Change
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Share:
     """What one call takes of one line."""
 

@@ -1,16 +1,16 @@
 """What every platform does: sends one payload to one function, once."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.immutable import immutable
 
 MAX_ANSWER_BYTES = 1_000_000
 """Below what platforms can answer (AWS Lambda: 6 MB): one variable holds 1 MB (tools.md §4), and reading more JSON would hold up
 every other call of the process (design.md §3.1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Invocation:
     """One call of a function."""
 
@@ -25,7 +25,7 @@ class Invocation:
     """Whether the call may be sent a second time where nobody knows what became of the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class InvocationResult:
     """What the function answered."""
 

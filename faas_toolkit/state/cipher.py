@@ -5,7 +5,7 @@ Which keys there are, and how they are exchanged: docs/encryption.md.
 
 import hmac
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cachetools import LRUCache
 from cryptography.exceptions import InvalidTag  # noqa: TID253 - this module is loaded on first use
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256  # noqa: TID253 - same
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: TID253 - same
 
 from faas_toolkit.core.call import NamedKey, Workspace
+from faas_toolkit.core.immutable import immutable
 
 _FORMAT = b"\x01"
 _KEY_ID_BYTES = 4
@@ -24,7 +25,7 @@ KEY_HEADER_BYTES = 1 + _KEY_ID_BYTES
 _HEADER_BYTES = KEY_HEADER_BYTES + _NONCE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Key:
     """One key of a workspace for one purpose."""
 
@@ -35,7 +36,7 @@ class _Key:
     values: AESGCM = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cipher:
     """Seals values of one workspace for one purpose. Immutable, so native threads may share it.
 

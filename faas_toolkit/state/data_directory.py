@@ -6,8 +6,9 @@ beside the working directory, which in Dify's own deployment is on the daemon's 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from faas_toolkit.core.immutable import immutable
 
 _VERSIONED = re.compile(r".+-\d{1,4}(\.\d{1,4}){2}(-\w{1,16})?@[0-9a-f]{16,}")
 """`<name>-<version>@<checksum>`, as the daemon names a plugin's working directory (dify-runtime §3)."""
@@ -20,7 +21,7 @@ _NO_VOLUME = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DataDirectory:
     """A directory and how long it will last."""
 

@@ -8,7 +8,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,7 @@ from sqlalchemy.exc import IntegrityError  # noqa: TID253 - same
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.errors import Failure, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.state.cipher import KEY_HEADER_BYTES, Cipher, Keyring
 from faas_toolkit.state.data_keys_table import data_keys
@@ -46,7 +46,7 @@ _BATCH = 400
 _log = logging.getLogger("faas_toolkit.keys")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Known:
     key: bytes
     until: float

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 
 type Dialect = Literal["postgresql", "mysql"]
 
@@ -36,7 +37,7 @@ _TAKEN = "sslmode (verify-full, disable), ssl_min_protocol_version (TLSv1.2, TLS
 _HOST = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,252})|[0-9a-fA-F:.]{2,45}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class ServerAddress:
     """A database on a server, and how it is asked."""
 

@@ -1,11 +1,11 @@
 """What the server form of the store asks of a driver; `postgresql.py` and `mysql.py` are the two."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import Connection, Engine  # noqa: TID253 - this module is loaded on first use
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.state.server_address import ServerAddress
 
 PATIENCE = 15.0
@@ -16,7 +16,7 @@ MIGRATION_PATIENCE = 120.0
 type Kind = Literal["read", "write"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Way:
     """To where a connection is opened."""
 

@@ -4,13 +4,13 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.state import sqlite
 from faas_toolkit.state.migrations import history
@@ -27,7 +27,7 @@ class _FileReplaced(Exception):
     """The file that is open is not the one at its path any more: it was deleted, moved away or restored."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@immutable(eq=False)
 class _Open:
     """One opened file."""
 

@@ -5,16 +5,16 @@ import binascii
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from faas_toolkit.core.canonical import canonical_json, digest
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 
 _SEAL_BYTES = 12
 """96 bits: nobody guesses one, and a model has to repeat it."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Position:
     """How much of each source was already given, and what the sources' change counters were."""
 

@@ -4,9 +4,10 @@ A source maps its own names to these; filters, hidden fields, answers and texts 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
+
+from faas_toolkit.core.immutable import immutable
 
 Entity = Literal["person", "company", "deal", "ticket", "activity"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
@@ -27,7 +28,7 @@ RELATED_ENTITY: Mapping[Relation, Entity] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Field:
     """One field of an entity."""
 

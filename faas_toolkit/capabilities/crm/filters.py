@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity, Field, parse_id, visible_fields
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.filters import Operator, as_choices, conditions_on, require_few
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import nearest, printable
 
 _ORDERED = frozenset({"money", "number", "date"})
@@ -16,7 +16,7 @@ _MAX_CHARS = 500
 _EXAMPLE = 'Example: {"stage": "won", "amount": {"gte": 10000}, "close_date": {"lt": "2026-12-31"}}.'
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Condition:
     """One condition; `value` has the type of the field, a tuple for `in`, a boolean for `empty`."""
 

@@ -1,7 +1,7 @@
 """A call's arguments as a question: what is looked for, where, from which record on."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from faas_toolkit.capabilities.crm.cursor import Position, open_cursor, seal
@@ -12,12 +12,13 @@ from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.capabilities.crm.rows import Rows
 from faas_toolkit.core.call import Call, Scope
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.naming import chosen
 
 FAMILY = "crm"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Question:
     """One page of one question to some sources."""
 

@@ -6,7 +6,7 @@ and one request.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.capabilities.crm.rows import EVERY, Rows
 from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Target
 
 
@@ -52,7 +53,7 @@ MATCHES: Mapping[Strength, str] = {
 """How each strength is called in answers; a record that only the filters chose has no match."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Related:
     """Records that hang on a record."""
 
@@ -63,7 +64,7 @@ class Related:
     """The first ones; empty where only the count was wanted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class CrmRecord:
     """One record. `values` holds what is known, by the names and types of `fields.FIELDS`; a link is `{"id", "name"}`."""
 
@@ -81,7 +82,7 @@ class CrmRecord:
         return f"{self.entity}:{self.key}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Lookup:
     """One question to one source."""
 
@@ -108,7 +109,7 @@ class Lookup:
         return self.call.workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Found:
     """What a source has to say."""
 

@@ -1,10 +1,10 @@
 """What a caller typed, as the keys it may be: an id, an e-mail address, a phone number, a domain, or words."""
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 
 from faas_toolkit.capabilities.crm.fields import Entity, parse_id
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.search.analysis import fold, is_unspaced, required_terms, terms, words
 
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}\w{2,24}")
@@ -22,7 +22,7 @@ SHORTEST_PHONE = 6
 """Digits; fewer match too many numbers."""
 
 
-@dataclass(frozen=True)
+@immutable(slots=False)
 class Query:
     """A normalised query; what it may be is worked out once, on first use."""
 

@@ -1,17 +1,17 @@
 """Which records a caller may know of. The others are for this caller as though they were not there, on every way to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, FIELDS, Entity, Field, field_of, parse_id
+from faas_toolkit.core.immutable import immutable
 
 type Fields = tuple[tuple[str, tuple[object, ...]], ...]
 """Each field named holds one of its values."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rows:
     """By entity, the alternatives of which a record must fulfil one; an entity that is not there is open whole.
 

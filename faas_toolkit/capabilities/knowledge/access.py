@@ -1,10 +1,10 @@
 """Who may read a document: its access list, and the reader it is compared with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import did_you_mean, printable, require_clean_text
 
 Kind = Literal["roles", "groups", "subjects"]
@@ -14,7 +14,7 @@ _MOST_NAMES = 200
 _EXAMPLE = 'Example: {"roles": ["support"], "subjects": ["alice"]}. Leave access out for a document that everyone may read.'
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Access:
     """Names, any of which opens the document; none at all: it is open to everyone who may read the base."""
 
@@ -37,7 +37,7 @@ class Access:
         return any(each == kind for each, _ in self.names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Reader:
     """Who asks. Groups and subject are proved by an identity token or empty; roles are the catalog's."""
 

@@ -1,7 +1,6 @@
 """One catalog's bases, put together from what the process gives; which classes serve which kinds `wiring.py` says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from faas_toolkit.capabilities.knowledge.embedding import Embedder
 from faas_toolkit.capabilities.knowledge.port import KnowledgeSource
 from faas_toolkit.core.chain import InvokeFunction
 from faas_toolkit.core.clock import Clock
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Outbound
 from faas_toolkit.net.http import HttpClient
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from faas_toolkit.state.sqlite_database import SqliteDatabase
 
 
-@dataclass(frozen=True, kw_only=True)
+@immutable(kw_only=True, slots=False)
 class Knowledge:
     """The family of one catalog, each part made on first use.
 

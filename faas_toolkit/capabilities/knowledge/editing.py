@@ -1,7 +1,6 @@
 """Adds documents to a base and removes them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import cast, get_args
 
@@ -14,6 +13,7 @@ from faas_toolkit.capabilities.knowledge.port import DocumentDraft, Embedded, Kn
 from faas_toolkit.capabilities.knowledge.reading.document import MAX_FILE_BYTES, Given, Said, draft_of, kind_of
 from faas_toolkit.core.call import Answer, Call
 from faas_toolkit.core.errors import Failure, InvalidInput, TooLarge
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.operation import Traits
 from faas_toolkit.core.outbound import Attempt, Outbound, Target
@@ -27,7 +27,7 @@ _FETCHING = Target(id="knowledge:url", timeout=20.0, attempts=2)
 _NAMED = 10
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Input:
     """One thing to be added, read when its turn comes."""
 
@@ -35,7 +35,7 @@ class _Input:
     get: Callable[[], Given]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Refused:
     """What could not be added, and why."""
 

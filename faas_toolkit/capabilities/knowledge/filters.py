@@ -3,10 +3,10 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from faas_toolkit.core.errors import InvalidInput
 from faas_toolkit.core.filters import Operator, as_choices, conditions_on, require_few
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import did_you_mean, printable, require_clean_text
 
 type Scalar = str | float | bool
@@ -15,7 +15,7 @@ _LARGEST = 10**15
 _EXAMPLE = 'Example: {"department": "support", "year": {"gte": 2025}, "tags": {"contains": "refund"}}.'
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Condition:
     """One condition; `value` is a tuple of scalars for `in`, a boolean for `empty`, a text for `contains`, else a scalar."""
 

@@ -1,19 +1,20 @@
 """What the capability asks of a knowledge base, in words of no vendor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol, runtime_checkable
 
 from faas_toolkit.capabilities.knowledge.access import Access, Reader
 from faas_toolkit.capabilities.knowledge.filters import Condition
 from faas_toolkit.core.call import Call, Scope, Workspace
 from faas_toolkit.core.deadline import Deadline
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Target
 
 Mode = Literal["auto", "lexical", "hybrid"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Question:
     """One question to one base."""
 
@@ -29,7 +30,7 @@ class Question:
         return reader_of(self.call.scope)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Passage:
     """A part of a document that was found."""
 
@@ -52,7 +53,7 @@ class Passage:
         return f"{self.document}#{self.position}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Found:
     """What a base has to say."""
 
@@ -106,7 +107,7 @@ class KnowledgeSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class PassageDraft:
     """A passage to be stored, with the terms it is found by."""
 
@@ -116,7 +117,7 @@ class PassageDraft:
     """By column of the index: title, heading, body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class DocumentDraft:
     """A document to be stored."""
 
@@ -141,7 +142,7 @@ Status = Literal["added", "updated", "unchanged", "replaced"]
 """`updated`: the document was there already, and what is said about it or who may read it changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Stored:
     """What became of a draft."""
 
@@ -153,7 +154,7 @@ class Stored:
     """Other documents of the same title that the caller may see."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Embedded:
     """How making vectors went."""
 

@@ -1,7 +1,7 @@
 """Answers questions with a pool of models; what a name means is resolved here, how a model is asked is a source's matter."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from faas_toolkit.capabilities.models.conversation import asked_by
 from faas_toolkit.capabilities.models.generation import Generation
@@ -11,6 +11,7 @@ from faas_toolkit.capabilities.models.structured import answer_as_json
 from faas_toolkit.core.call import Answer, Call, Scope
 from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.fan_out import ask_each
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.inventory import Entry, Finding, source_finding
 from faas_toolkit.core.operation import NEVER_KEPT, Traits
 from faas_toolkit.core.stream import Stream
@@ -29,7 +30,7 @@ models:
 In a workflow, model_fallback needs no catalog: it takes two of Dify's models."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Pool:
     """Deployments that answer the same questions, in the order in which they are asked."""
 

@@ -8,10 +8,11 @@ from faas_toolkit.capabilities.models.price import Price
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.deadline import Deadline, StreamPace
 from faas_toolkit.core.host import Message
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Asked:
     """What a model is asked."""
 
@@ -48,7 +49,7 @@ class ModelSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Deployment:
     """A model at one place."""
 

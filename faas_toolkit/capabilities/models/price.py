@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
+
+from faas_toolkit.core.immutable import immutable
 
 _DIGITS = 9
 """Of the amount: one token of the cheapest models costs a few hundred-millionths."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Window:
     """A time of the week with prices of its own; one that ends before it begins goes past midnight."""
 
@@ -31,7 +32,7 @@ class Window:
         return (day in self.days and clock >= self.begins) or ((day - 1) % 7 in self.days and clock < self.ends)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Price:
     """A price list; `input` and `output` per `per` tokens."""
 

@@ -1,12 +1,13 @@
 """Asks a list of questions so that their answers are kept before anybody needs them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from faas_toolkit.core.call import Answer, ApiClient, Call, Origin, Record
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, InvalidInput
 from faas_toolkit.core.fan_out import ask_each
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.operation import NEVER_KEPT, Operation, Traits
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.core.untrusted import did_you_mean, printable
@@ -19,7 +20,7 @@ _KEYS = frozenset({"tool", "operation", "arguments"})
 OUTCOMES = ("warmed", "kept", "failed", "skipped")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Wanted:
     number: int
     operation: Operation

@@ -3,12 +3,13 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
+from faas_toolkit.core.immutable import immutable
 
-@dataclass(frozen=True, slots=True)
+
+@immutable
 class Found:
     """A piece of personal data, or a credential, in a text."""
 
@@ -95,7 +96,7 @@ def field_words(key: str) -> str:
     return _NEXT_WORD.sub("_", key).lower() if len(key) <= 100 else ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Visible:
     """A text without its invisible characters."""
 

@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.state.cache.outcomes_table import outcomes
 from faas_toolkit.state.cipher import Cipher, Keyring
 from faas_toolkit.state.data_keys import count_by_key
@@ -19,7 +19,7 @@ _EMPTIED = b""
 """What is left of an outcome after an erasure."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StoredOutcome:
     """What is known about an effect that began earlier."""
 

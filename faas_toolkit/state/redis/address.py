@@ -1,12 +1,13 @@
 """What a workspace writes to name its Redis: one URL for a single server, for Sentinel, or for a Cluster."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.net.config import Tls
 
 Arrangement = Literal["single", "sentinel", "cluster"]
@@ -32,7 +33,7 @@ _OPTIONS: dict[Arrangement, frozenset[str]] = {
 _MOST_HOSTS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class RedisAddress:
     """Where Redis is and how it is asked; no representation shows a password."""
 

@@ -7,9 +7,9 @@ together with its target's limits.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.state.base import Step
 from faas_toolkit.state.redis.connection import RedisConnection, Word
 from faas_toolkit.state.redis.script import Script
@@ -32,7 +32,7 @@ REFUSED = object()
 """The reply of nobody: the call may not go on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class ScriptForm:
     """The script that comes to the same decision as the steps of one name."""
 

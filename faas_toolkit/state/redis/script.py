@@ -1,11 +1,12 @@
 """A script as Redis runs it."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 
+from faas_toolkit.core.immutable import immutable
 
-@dataclass(frozen=True)
+
+@immutable(slots=False)
 class Script:
     """A text in Redis' Lua, named by what it says: a changed text is another script, so versions never mix."""
 

@@ -7,7 +7,6 @@ under the name of its host.
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from redis import Redis, RedisCluster  # noqa: TID253 - this module itself is loaded on first use
@@ -19,6 +18,7 @@ from redis.retry import Retry  # noqa: TID253 - same
 from redis.sentinel import Sentinel  # noqa: TID253 - same
 
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.net.egress import EgressGuard
 from faas_toolkit.net.transport import make_context
 from faas_toolkit.state.redis.address import RedisAddress
@@ -33,7 +33,7 @@ _CONNECTIONS = 32
 type Where = Callable[[], tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Way:
     """How a socket is opened."""
 
@@ -176,7 +176,7 @@ def servers_at(address: RedisAddress, guard: EgressGuard) -> Servers:
     return OneServer(make_pool(host=host, port=port, db=address.database))
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Pools:
     """Makes pools whose connections are opened our way."""
 

@@ -1,7 +1,7 @@
 """A function of the catalog as a source of customers. The contract, with an example, is in docs/serving.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.chain import InvokeFunction
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import BadResponse
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.core.untrusted import nearest, printable
 
@@ -82,7 +83,7 @@ def _question(lookup: Lookup) -> Mapping[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Reading:
     """Reads one answer."""
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import ends
 from faas_toolkit.core.detectors.table import DETECTORS
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.redaction import find_personal_data
 from faas_toolkit.core.untrusted import cut_short
 
@@ -27,7 +27,7 @@ _MOST_CUTS = 8
 """Places that are looked at until one is found that tears nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Piece:
     """A passage of a text."""
 

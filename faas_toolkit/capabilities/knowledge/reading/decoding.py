@@ -2,10 +2,10 @@
 
 import codecs
 import re
-from dataclasses import dataclass
 
 from faas_toolkit.capabilities.knowledge.reading.blocks import substituted
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import printable
 
 _MARKS: tuple[tuple[bytes, str], ...] = (
@@ -33,7 +33,7 @@ _COMMON = ("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1252", "cp1251", "c
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Decoded:
     """A text, and how it had to be read."""
 

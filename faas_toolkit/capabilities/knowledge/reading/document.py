@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 from faas_toolkit.capabilities.knowledge.access import Access
@@ -12,6 +11,7 @@ from faas_toolkit.capabilities.knowledge.reading.cutting import Piece, cut, firs
 from faas_toolkit.capabilities.knowledge.reading.decoding import clean, decode
 from faas_toolkit.capabilities.knowledge.reading.html_text import text_of_html
 from faas_toolkit.core.errors import InvalidInput, TooLarge
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.untrusted import cut_short, printable
 from faas_toolkit.search.analysis import terms
 
@@ -40,7 +40,7 @@ _MEDIA_TYPES: Mapping[str, str] = {
 _SERVED = "This version reads txt, md, html and csv. Convert other files, or send their text as text."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Given:
     """One thing to be added: a text, or a file's content with its name and type."""
 
@@ -51,7 +51,7 @@ class Given:
     charset: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Said:
     """What the caller says about all that is added in one call."""
 

@@ -1,7 +1,6 @@
 """Forgets a person in the embedded store: their records and activities go, and what else names them is anonymised."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.writing import Draft, purge,
 from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.erasure import Person, Trace, folded
 from faas_toolkit.core.errors import InvalidInput
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.state.sql import Database
 
 _PAGE = 200
@@ -24,7 +24,7 @@ type _Row = Mapping[str, Any]
 type _Ref = tuple[Entity, int]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Plan:
     """What is to happen to one record; no draft: it goes."""
 

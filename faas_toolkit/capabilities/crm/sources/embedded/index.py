@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from faas_toolkit.capabilities.crm.fields import ENTITIES, Entity
 from faas_toolkit.capabilities.crm.query import email_domain, name_key, phone_digits, registrable_domain
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.search.analysis import terms, trigrams, words
 from faas_toolkit.search.pinyin import readings, syllables
 from faas_toolkit.search.text_index import TextIndex
@@ -51,7 +51,7 @@ _LEGAL_FORM = re.compile(r"ag|bv|co|corp|corporation|eireli|gmbh|inc|kk|limitada
 
 
 TITLED: frozenset[Entity] = frozenset({"deal", "ticket", "activity"})
-"""Their `name` says what they are about: who is called Silva stands before what was done with one. No column of names holds it."""
+"""Their `name` says what they are about, in no column of names: who is called Silva stands before what was done with one."""
 
 
 def document(entity: Entity, number: int) -> int:
@@ -70,7 +70,7 @@ def documents_of(entities: Iterable[Entity]) -> tuple[int, int]:
     return min(places) << _ID_BITS, ((max(places) + 1) << _ID_BITS) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Part:
     """Entities for which the same columns of an index are searched."""
 

@@ -27,6 +27,7 @@ from faas_toolkit.capabilities.crm.sources.embedded.index import (
 )
 from faas_toolkit.capabilities.crm.sources.embedded.open_rows import Ref, open_refs
 from faas_toolkit.capabilities.crm.sources.embedded.tables import KEYS
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.search.analysis import has_han, trigrams
 from faas_toolkit.search.likeness import alike_in_sound, alike_in_writing
 from faas_toolkit.search.pinyin import readings
@@ -91,7 +92,7 @@ class Matches:
             self.strengths.setdefault(ref, strength)
 
 
-@dataclass(frozen=True)
+@immutable(slots=False)
 class Matcher:
     """Answers one query over one area of the index."""
 

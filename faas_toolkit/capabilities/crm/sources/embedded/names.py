@@ -4,10 +4,10 @@ Phone numbers keep the country's shape in ranges that are never assigned: 020 79
 subscriber numbers that begin with a zero.
 """
 
-from dataclasses import dataclass
+from faas_toolkit.core.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Locale:
     """Names of one language; pairs hold the name as written and in Latin letters."""
 

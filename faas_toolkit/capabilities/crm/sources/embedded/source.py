@@ -1,7 +1,7 @@
 """The embedded store as a source: one hop to the database per lookup, a sample while a workspace has no records of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from faas_toolkit.core.call import Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.search.analysis import has_han
 from faas_toolkit.state.prepared import Prepared
@@ -51,7 +52,7 @@ _FEW, _SOON_MATCHED = 10, 200
 _AREAS = Prepared(select(AREAS).where(or_(AREAS.c.workspace == bindparam("workspace"), AREAS.c.workspace == SAMPLE)))
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Area:
     """Whose records are read for a call."""
 
@@ -180,7 +181,7 @@ def _find(connection: Connection, lookup: Lookup, today: date, *, soon: bool = F
     return search.listing() if lookup.query is None else search.matching(lookup.query, soon=soon)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Search:
     connection: Connection
     area: _Area

@@ -1,19 +1,19 @@
 """Writes records with everything they are found by, in the caller's transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.capabilities.crm.fields import FIELDS, Entity
 from faas_toolkit.capabilities.crm.sources.embedded.index import GRAMS, WORDS, document, grams_of, keys_of, words_of
 from faas_toolkit.capabilities.crm.sources.embedded.tables import AMOUNT_SCALE, AREAS, KEYS, TABLES
+from faas_toolkit.core.immutable import immutable
 
 _BATCH = 400
 """Rows named in one statement; SQLite bound 999 parameters before 3.32, and other databases have bounds of their own."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Draft:
     """A record to be stored: values by field name, links as numbers of the same workspace, money in units of the currency."""
 

@@ -1,17 +1,16 @@
 """Whose documents a call reads: the workspace's own area of a base, or the sample's."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection, select  # noqa: TID253 - this module is loaded on first use
 
 from faas_toolkit.capabilities.knowledge.sources.embedded.tables import AREAS
+from faas_toolkit.core.immutable import immutable
 
 SAMPLE = ":sample"
 """The workspace of the sample, shared by all; no real one has a colon in its id."""
 SAMPLE_BASE = "handbook"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Area:
     """One base of one workspace."""
 

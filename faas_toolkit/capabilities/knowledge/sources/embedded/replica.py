@@ -8,7 +8,7 @@ copy can be thrown away at any time: it is made again from the server.
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
 from faas_toolkit.capabilities.knowledge.sources.embedded.writing import claim, drop
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.state.sql import Database
 from faas_toolkit.state.sqlite_database import SqliteDatabase
@@ -64,7 +65,7 @@ class _Unlike(Exception):
     """The copy is not what the server holds, although both are at the same change: a backup was restored there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class _Page:
     """A part of what is newer than the copy, as it stands on the server in one moment."""
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
@@ -28,6 +27,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
     passage_number,
     place_of,
 )
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.search.analysis import question_terms
 from faas_toolkit.search.fusion import fuse
 from faas_toolkit.search.vectors import nearest
@@ -37,7 +37,7 @@ _DEPTH = 50
 _MOST_FIELDS = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable(kw_only=True)
 class Search:
     """What is looked for in an area."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select  # noqa: TID253 - this module is loaded on first use
@@ -25,6 +25,7 @@ from faas_toolkit.core.call import Call, Workspace
 from faas_toolkit.core.clock import Clock
 from faas_toolkit.core.deadline import Deadline
 from faas_toolkit.core.errors import Failure, NotFound, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.core.outbound import Target
 from faas_toolkit.search.vectors import pack
@@ -32,7 +33,7 @@ from faas_toolkit.state.sql import Database
 from faas_toolkit.state.sqlite import Damaged
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Meaning:
     """The query's vector, if there is one, and what the reader should know where there is none."""
 

@@ -1,6 +1,5 @@
 """Makes the vectors that a base's passages lack, document by document, each batch kept as soon as it is there."""
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import batched
 
@@ -33,6 +32,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
 from faas_toolkit.capabilities.knowledge.sources.embedded.writing import moved_on, note_changes
 from faas_toolkit.core.call import Call
 from faas_toolkit.core.errors import Cancelled, Failure, Throttled, TimeoutUnknown, Unavailable
+from faas_toolkit.core.immutable import immutable
 from faas_toolkit.core.offload import Offload
 from faas_toolkit.search.vectors import pack
 from faas_toolkit.state.sql import Database
@@ -42,7 +42,7 @@ _SPARE_SECONDS = 8.0
 _MOST_TEXT_CHARS = 8_000
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Todo:
     """A document without vectors."""
 

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import batched
 
 from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
@@ -32,6 +32,7 @@ from faas_toolkit.capabilities.knowledge.sources.embedded.tables import (
 )
 from faas_toolkit.core.errors import NotFound
 from faas_toolkit.core.filters import as_choices
+from faas_toolkit.core.immutable import immutable
 
 _MOST_NAMED = 5
 _BATCH = 400
@@ -39,7 +40,7 @@ _BATCH = 400
 _TOKENS = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Place:
     """Where documents are written: an area of a workspace, on a day (YYYY-MM-DD)."""
 
