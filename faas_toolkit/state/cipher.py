@@ -36,7 +36,7 @@ class _Key:
     values: AESGCM = field(repr=False)
 
 
-@immutable
+@immutable(eq=False)
 class Cipher:
     """Seals values of one workspace for one purpose. Immutable, so native threads may share it.
 
@@ -106,12 +106,18 @@ class Keyring:
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
         self._ciphers: LRUCache[Workspace, Cipher] = LRUCache(256)
+        self._last: tuple[Workspace, Cipher] | None = None
+        """The one that was asked for last, as a call asks several times."""
 
     def cipher(self, workspace: Workspace) -> Cipher:
         """The cipher of a workspace, derived from its keys."""
+        last = self._last
+        if last is not None and (last[0] is workspace or last[0] == workspace):
+            return last[1]
         cipher = self._ciphers.get(workspace)
         if cipher is None:
             cipher = self._ciphers[workspace] = _derive(workspace, self._purpose)
+        self._last = workspace, cipher
         return cipher
 
 
