@@ -169,6 +169,10 @@ class Scope:
         }
 
 
+NO_SCOPE = Scope()
+"""What a caller may see before the access policy has run."""
+
+
 @immutable(kw_only=True)
 class Decision:
     """What one policy decided."""
@@ -243,7 +247,7 @@ class Call:
     record: Record
     host: Host = field(repr=False)
     caller: Caller = ANONYMOUS
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = NO_SCOPE
     idempotency_key: str | None = None
     trace_id: str = ""
     depth: int = 0

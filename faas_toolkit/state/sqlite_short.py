@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from sqlalchemy import Connection, Engine  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import SQLAlchemyError  # noqa: TID253 - same
@@ -49,8 +48,10 @@ class ShortReads:
         self._until = began + AT_MOST
         done: list[T] = []
         try:
-            with suppress(SQLAlchemyError, sqlite3.Error), sqlite.transaction(connection, write=False):
+            with sqlite.transaction(connection, write=False):
                 done.append(work(connection))
+        except (SQLAlchemyError, sqlite3.Error):  # the pool meets it again, and explains it
+            done.clear()
         finally:
             now = self._monotonic()
             if now > self._until:

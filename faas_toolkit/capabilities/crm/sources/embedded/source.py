@@ -1,7 +1,6 @@
 """The embedded store as a source: one hop to the database per lookup, a sample while a workspace has no records of its own."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy import (  # noqa: TID253 - this module is loaded on first use
 from sqlalchemy.exc import IntegrityError  # noqa: TID253 - same
 
 from faas_toolkit.capabilities.crm.fields import Entity, field_of
-from faas_toolkit.capabilities.crm.port import Found, Lookup, Strength
+from faas_toolkit.capabilities.crm.port import CrmRecord, Found, Lookup, Strength
 from faas_toolkit.capabilities.crm.query import Query
 from faas_toolkit.capabilities.crm.sources.embedded.conditions import restrictions
 from faas_toolkit.capabilities.crm.sources.embedded.matching import MOST_MATCHES, Matcher, Matches
@@ -220,23 +219,47 @@ class _Search:
         if soon and not kept:
             return None
         page = dict(list(kept.items())[self.lookup.offset : self.lookup.offset + self.lookup.limit])
-        found = self._found(page, len(kept), notices=_too_wide(matches))
         removed = len(matches.strengths) - len(kept)
-        if self.lookup.conditions:
-            found = replace(found, removed=removed, notices=(*found.notices, *(() if kept else self._choices())))
-        if not kept and not removed:
-            found = replace(found, nearest=self._names(matcher.resembling()))
-        return replace(found, best=max(kept.values(), default=None), rivals=_rivals(kept, query))
+        choices = self._choices() if self.lookup.conditions and not kept else ()
+        return self._found(
+            page,
+            len(kept),
+            best=max(kept.values(), default=None),
+            rivals=_rivals(kept, query),
+            removed=removed if self.lookup.conditions else 0,
+            nearest=() if kept or removed else self._names(matcher.resembling()),
+            notices=(*_too_wide(matches), *choices),
+        )
 
-    def _found(self, page: dict[Ref, Strength], total: int, notices: tuple[str, ...]) -> Found:
+    def _found(
+        self,
+        page: dict[Ref, Strength],
+        total: int,
+        *,
+        best: Strength | None = None,
+        rivals: int = 0,
+        removed: int = 0,
+        nearest: tuple[str, ...] = (),
+        notices: tuple[str, ...] = (),
+    ) -> Found:
+        """The records of a page, with the rest of what `Found` says."""
         known = read_records(self.connection, self.area.workspace, page, self.lookup.rows)
         records = {ref: known[ref] for ref in page if ref in known}
         related = related_of(self.connection, self.lookup, self.area.workspace, list(records.values()))
         return Found(
-            records=tuple(replace(record, strength=page[ref], related=related[record.id]) for ref, record in records.items()),
+            records=tuple(
+                CrmRecord(
+                    entity=record.entity, key=record.key, values=record.values, strength=page[ref], related=related[record.id]
+                )
+                for ref, record in records.items()
+            ),
             total=total,
             version=self.area.version,
             label=self.area.label,
+            best=best,
+            rivals=rivals,
+            removed=removed,
+            nearest=nearest,
             notices=notices,
         )
 
