@@ -65,14 +65,14 @@ _ORDERS_BY_WORD: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("system prompt", "system instructions"): _ENGLISH[5:],
     ("忽略", "无视", "無視", "忘记", "忘掉", "忘記", "理会", "抛弃", "绕过"): _CHINESE[:1],
     ("系统提示", "系统指令", "初始指令"): _CHINESE[1:2],
-    ("用户", "使用者"): _CHINESE[2:3],
+    tuple(verb + who for verb in ("告诉", "告知", "让", "向") for who in ("用户", "使用者")): _CHINESE[2:3],
     ("你现在",): _CHINESE[3:],
     ("無視", "忘れ", "破棄", "取り消"): _JAPANESE[:2],
-    ("システム",): _JAPANESE[2:3],
-    ("ユーザ", "利用者"): _JAPANESE[3:],
+    ("システムプロンプト", "システムの指示"): _JAPANESE[2:3],
+    ("ユーザに", "ユーザーに", "利用者に"): _JAPANESE[3:],
     ("ignor", "desconsider", "esque", "descart", "desobede"): _PORTUGUESE[:2],
-    ("usuário", "utilizador"): _PORTUGUESE[2:3],
-    ("prompt d",): _PORTUGUESE[3:],
+    ("ao usuário", "ao utilizador", "para o usuário", "para o utilizador"): _PORTUGUESE[2:3],
+    ("prompt do sistema", "prompt de sistema"): _PORTUGUESE[3:],
 }
 OVERRIDES = {words: tuple(re.compile(_NOT + pattern) for pattern in patterns) for words, patterns in _ORDERS_BY_WORD.items()}
 """What takes a model from its instructions, by words of which it holds one. With the group `not` it is a warning."""

@@ -65,49 +65,47 @@ def _name(record: Record) -> str:
     return f"{record['id']} {record.get('name', '')}{alias}"
 
 
-def _person(record: Record) -> Iterator[str]:
-    job = " at ".join(part for part in (str(record.get("title") or ""), _link(record.get("company"))) if part)
-    yield from (fact for fact in (job,) if fact)
-    yield from _plain(record, "email", "phone")
-    yield from _place(record)
+def _person(record: Record) -> list[str]:
+    job = " at ".join([part for part in (str(record.get("title") or ""), _link(record.get("company"))) if part])
+    return [*([job] if job else ()), *_plain(record, "email", "phone"), *_place(record)]
 
 
-def _company(record: Record) -> Iterator[str]:
-    yield from _plain(record, "industry", "domain", "phone")
+def _company(record: Record) -> list[str]:
+    facts = _plain(record, "industry", "domain", "phone")
     if record.get("employees"):
-        yield f"{record['employees']} employees"
-    yield from _place(record)
+        facts.append(f"{record['employees']} employees")
+    return facts + _place(record)
 
 
-def _deal(record: Record) -> Iterator[str]:
-    yield from _plain(record, "stage")
+def _deal(record: Record) -> list[str]:
+    facts = _plain(record, "stage")
     if record.get("amount") is not None:
-        yield f"{_number(record['amount'])} {record.get('currency', '')}".rstrip()
+        facts.append(f"{_number(record['amount'])} {record.get('currency', '')}".rstrip())
     if record.get("close_date"):
-        yield f"{'closes' if record.get('open') else 'closed'} {record['close_date']}"
-    yield from _links(record)
+        facts.append(f"{'closes' if record.get('open') else 'closed'} {record['close_date']}")
+    return facts + _links(record)
 
 
-def _ticket(record: Record) -> Iterator[str]:
-    yield from _plain(record, "status")
+def _ticket(record: Record) -> list[str]:
+    facts = _plain(record, "status")
     if record.get("priority"):
-        yield f"priority {record['priority']}"
+        facts.append(f"priority {record['priority']}")
     if record.get("created"):
-        yield f"created {record['created']}"
+        facts.append(f"created {record['created']}")
     if record.get("closed"):
-        yield f"closed {record['closed']}"
-    yield from _links(record)
+        facts.append(f"closed {record['closed']}")
+    return facts + _links(record)
 
 
-def _activity(record: Record) -> Iterator[str]:
-    yield from _plain(record, "kind", "date")
-    yield from _links(record)
+def _activity(record: Record) -> list[str]:
+    facts = [*_plain(record, "kind", "date"), *_links(record)]
     if record.get("text"):
         text = str(record["text"])
-        yield text if len(text) <= 300 else text[:300] + "…"
+        facts.append(text if len(text) <= 300 else text[:300] + "…")
+    return facts
 
 
-_FACTS: Mapping[str, Callable[[Record], Iterator[str]]] = {
+_FACTS: Mapping[str, Callable[[Record], list[str]]] = {
     "person": _person,
     "company": _company,
     "deal": _deal,
@@ -155,17 +153,17 @@ def _entity(relation: str) -> str:
     return {"people": "person", "activities": "activity"}.get(relation, relation.removesuffix("s"))
 
 
-def _plain(record: Record, *names: str) -> Iterator[str]:
-    return (str(record[name]) for name in names if record.get(name))
+def _plain(record: Record, *names: str) -> list[str]:
+    return [str(record[name]) for name in names if record.get(name)]
 
 
-def _place(record: Record) -> Iterator[str]:
+def _place(record: Record) -> list[str]:
     place = ", ".join(_plain(record, "city", "country"))
-    return iter((place,) if place else ())
+    return [place] if place else []
 
 
-def _links(record: Record) -> Iterator[str]:
-    return (_link(record[name]) for name in ("company", "person", "deal", "ticket") if record.get(name))
+def _links(record: Record) -> list[str]:
+    return [_link(record[name]) for name in ("company", "person", "deal", "ticket") if record.get(name)]
 
 
 def _link(link: object) -> str:
