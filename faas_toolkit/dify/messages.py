@@ -37,29 +37,27 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="n
 
 @immutable
 class Lines:
-    """How the SDK writes a text and a variable of one session: patterns for `%` with the JSON of what is said."""
+    """How the SDK writes a text and a variable: what stands before, between and behind the JSON of what is said."""
 
-    text: str
-    """Its value."""
-    variable: str
-    """Its name and its value."""
-
-    def of(self, session_id: str) -> "Lines":
-        """The lines of a session."""
-        written = _as_json(session_id).replace("%", "%%")
-        return Lines(self.text.replace(_SESSION, written), self.variable.replace(_SESSION, written))
+    text: tuple[str, ...]
+    """Around the session's id and the value."""
+    variable: tuple[str, ...]
+    """Around the session's id, the name and the value."""
 
 
 def send(session: "Session", text: str, variables: Mapping[str, str], give_way: Callable[[], None] = nothing) -> None:
     """Writes the messages of one reply, the text first; `variables` are `written`. Others are let in between large portions."""
-    lines = _lines().of(session.session_id)
-    portion, size = [lines.text % _as_json(speakable(text))], 0
+    lines, session_id = _lines(), _as_json(session.session_id)
+    begin, to_value, end = lines.text
+    portion, size = [f"{begin}{session_id}{to_value}{_as_json(speakable(text))}{end}"], 0
+    begin, to_name, to_value, end = lines.variable
+    begin = f"{begin}{session_id}{to_name}"
     for name, value in variables.items():
         if size > LARGE_BYTES:
             session.writer.write("".join(portion))
             give_way()
             portion, size = [], 0
-        portion.append(lines.variable % (_name_as_json(name), value))
+        portion.append(f"{begin}{_name_as_json(name)}{to_value}{value}{end}")
         size += len(value)
     session.writer.write("".join(portion))
 
@@ -101,7 +99,7 @@ def speakable(text: str) -> str:
 
 def _as_json(value: object) -> str:
     try:
-        return _JSON.dump_json(value, fallback=str).decode()
+        return _JSON.serializer.to_json(value, fallback=str).decode()  # what `dump_json` calls, three times as fast for a number
     except ValueError:  # a half of a character, somewhere
         whole = json.loads(speakable(json.dumps(value, ensure_ascii=False, default=str)))
         return _JSON.dump_json(whole).decode()
@@ -129,18 +127,19 @@ def _lines() -> Lines:
     variable = ToolInvokeMessage(
         type=kinds.VARIABLE, message=ToolInvokeMessage.VariableMessage(variable_name=_NAME, variable_value=_VALUE)
     )
-    of_text, of_variable = (
-        writer.session_message_text(_SESSION, writer.stream_object(message)).replace("%", "%%") for message in (text, variable)
-    )
-    if of_variable.index(_NAME) > of_variable.index(_VALUE):
-        raise ValueError("The SDK writes a variable's value before its name; Lines.variable has them the other way round.")
-    quoted = f'"{_SESSION}"'
-    return Lines(
-        *(
-            line.replace(quoted, _SESSION).replace(f'"{_NAME}"', "%s").replace(f'"{_VALUE}"', "%s")
-            for line in (of_text, of_variable)
-        )
-    )
+    of_text, of_variable = (writer.session_message_text(_SESSION, writer.stream_object(message)) for message in (text, variable))
+    return Lines(_around(of_text, _SESSION, _VALUE), _around(of_variable, _SESSION, _NAME, _VALUE))
+
+
+def _around(line: str, *marks: str) -> tuple[str, ...]:
+    """The parts of a line around these marks, which stand in it in this order."""
+    parts = []
+    for mark in marks:
+        part, found, line = line.partition(f'"{mark}"')
+        if not found:
+            raise ValueError(f"The SDK does not write {' before '.join(marks)} any more, as this module does.")
+        parts.append(part)
+    return (*parts, line)
 
 
 _SESSION, _NAME, _VALUE = "<session>", "<name>", "<value>"

@@ -1,9 +1,9 @@
 """The front: every policy once per call, in an order that is a decision and not a setting."""
 
-from faas_toolkit.core.call import Answer, Call
+from functools import partial
+
 from faas_toolkit.core.chain import Policy, Proceed
 from faas_toolkit.core.errors import Internal
-from faas_toolkit.core.stream import Stream
 
 FRONT_ORDER = (
     "audit",  # sees everything: every call, denial and hit
@@ -30,12 +30,5 @@ def compose(policies: tuple[Policy, ...], innermost: Proceed) -> Proceed:
         raise Internal(f"The policies stand as {' > '.join(named)}; the front's order is {' > '.join(FRONT_ORDER)}.")
     proceed = innermost
     for policy in reversed(policies):
-        proceed = _around(policy, proceed)
-    return proceed
-
-
-def _around(policy: Policy, inner: Proceed) -> Proceed:
-    def proceed(call: Call) -> Answer | Stream:
-        return policy(call, inner)
-
+        proceed = partial(policy, proceed=proceed)
     return proceed

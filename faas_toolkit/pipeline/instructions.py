@@ -87,7 +87,7 @@ class InstructionMarks:
         """Whether not even a hint is in it, which its JSON tells sooner than a walk through its values."""
         variables = {name: value for name, value in answer.variables.items() if name != _OURS}
         try:
-            said = _JSON.dump_json([variables, answer.added]).decode()
+            said = _JSON.serializer.to_json([variables, answer.added]).decode()
         except ValueError:  # a half of a character, or what has no JSON
             return False
         if r"\u00" in said:  # what is not printed, which no hint expects

@@ -61,7 +61,7 @@ def within_budget(records: Sequence[Plain], max_bytes: int = MAX_BYTES) -> tuple
 def _surely_fits(records: Sequence[Plain], max_bytes: int) -> bool:
     """Told sooner than the size itself, for the usual few: no character is more than three times as long when it is escaped."""
     try:
-        return 3 * len(_JSON.dump_json(records)) <= max_bytes
+        return 3 * len(_JSON.serializer.to_json(records)) <= max_bytes
     except ValueError:  # a half of a character
         return False
 
