@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from faas_toolkit.core.detectors.text import INVISIBLE
+
 # --- orders, over texts with one blank between words ---------------------------------------------------------------------------
 
 _ORDERS = r"(?:instructions?|prompts?|directives?|guidelines|system messages?|programming|training)"
@@ -107,7 +109,7 @@ _BLANKS = r"(?:[\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2028}\x{2029}]|\\[nrtf])+"
 
 @cache
 def hint() -> Any:  # noqa: ANN401 - re2 has no types
-    """A pattern of a linear-time engine over UTF-8 that is found in whatever the patterns above are found in.
+    """A pattern of a linear-time engine over UTF-8, found in whatever the patterns above are found in, or holds what nobody sees.
 
     Most texts have none of it, which one pass tells, 20 times sooner than the patterns themselves would. It is found in a text as
     in JSON that holds it: there characters stand for themselves, but for quotes, backslashes and what is not printed. Of the last
@@ -117,4 +119,4 @@ def hint() -> Any:  # noqa: ANN401 - re2 has no types
 
     overrides = "|".join(re2.escape(word) for words in OVERRIDES for word in words).replace(r"\ ", _BLANKS)
     roles = "|".join((*map(re2.escape, ("<", "[inst]", "[/inst]")), _SPEAKERS))
-    return re2.compile(f"(?i:{overrides}|{roles}|[a-z0-9+/]{{40}})".encode())
+    return re2.compile(f"(?i:{overrides}|{roles}|[a-z0-9+/]{{40}})|{INVISIBLE.pattern}".encode())

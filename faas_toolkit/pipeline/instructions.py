@@ -95,11 +95,7 @@ class InstructionMarks:
         for start in range(0, len(said), _SEEN_AT_ONCE):
             portion = said[max(0, start - _OVERLAP) : start + _SEEN_AT_ONCE]
             self._pace(len(portion))
-            if not portion.isascii():
-                if INVISIBLE.search(portion):
-                    return False
-                portion = unicodedata.normalize("NFKC", portion)
-            if hint().search(portion.encode()):
+            if hint().search(unicodedata.normalize("NFKC", portion).encode()):
                 return False
         return True
 
