@@ -210,9 +210,9 @@ class Service:
 
     def _get(self, key: _Key) -> _Kept:
         kept = self._used(key) if key in self._kept else None  # first, so that it is not idle while its catalog is read anew
-        if kept is None or (kept.fresh_until is not None and self._process.clock.monotonic() > kept.fresh_until):
-            kept = self._renewed(key, kept)
-        return self._used(key)
+        if kept is None or (kept.fresh_until is not None and kept.used > kept.fresh_until):
+            return self._renewed(key, kept)
+        return kept
 
     def _used(self, key: _Key) -> _Kept:
         kept = self._kept[key]

@@ -1,6 +1,7 @@
 """What a caller typed, as the keys it may be: an id, an e-mail address, a phone number, a domain, or words."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 from faas_toolkit.capabilities.crm.fields import Entity, parse_id
@@ -98,7 +99,10 @@ def email_domain(email: str) -> str:
 
 def name_key(name: str) -> str:
     """A form in which names compare equal in any order of their parts: sorted words, or joined where no spaces are written."""
-    parts = words(name)
+    return _key_of(words(name))
+
+
+def _key_of(parts: Sequence[str]) -> str:
     return "".join(parts) if parts and all(map(is_unspaced, parts)) else " ".join(sorted(parts))
 
 
@@ -107,7 +111,7 @@ def name_keys_of_query(query: Query) -> tuple[str, ...]:
     parts = query.words
     if len(parts) == 2 and all(map(is_unspaced, parts)):
         return ("".join(parts), "".join(reversed(parts)))
-    key = name_key(query.text)
+    key = _key_of(parts)
     return (key,) if key else ()
 
 
