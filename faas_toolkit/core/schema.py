@@ -76,8 +76,12 @@ class Shape:
             problems.append(f"There are {len(unknown) - _NAMED_PROBLEMS:,} more unknown parameters.")
         checked: dict[str, object] = {}
         for parameter in self.parameters:
+            given = arguments.get(parameter.name)
+            if given is None and not parameter.required:  # as most are
+                checked[parameter.name] = parameter.default
+                continue
             try:
-                checked[parameter.name] = _check(parameter, arguments.get(parameter.name))
+                checked[parameter.name] = _check(parameter, given)
             except TooLarge:
                 raise
             except InvalidInput as failure:

@@ -100,9 +100,10 @@ def _answer(question: Question, replies: Sequence[Reply[Found]]) -> Answer:
     answered = {reply.name: reply.found for reply in replies if reply.found is not None}
     merged = _merged(answered, question)[: question.lookup.limit]
     records, too_large = within_budget([plain(record, answered[name].label or name) for name, record in merged])
-    total = sum(found.total for found in answered.values())
-    offsets = {name: question.offset_of(name) + sum(each == name for each, _ in merged[: len(records)]) for name in answered}
-    more = any(offsets[name] < found.total for name, found in answered.items()) and bool(records)
+    total = sum([found.total for found in answered.values()])
+    shown = [name for name, _ in merged[: len(records)]]
+    offsets = {name: question.offset_of(name) + shown.count(name) for name in answered}
+    more = bool(records) and any(offsets[name] < found.total for name, found in answered.items())
     versions = {name: found.version for name, found in answered.items() if found.version is not None}
     notices = (*_down(replies), *_changed(question, versions), *_meaning(question, answered, total), *too_large)
     return Answer(
@@ -120,16 +121,17 @@ def _answer(question: Question, replies: Sequence[Reply[Found]]) -> Answer:
 
 def _merged(answered: Mapping[str, Found], question: Question) -> list[tuple[str, CrmRecord]]:
     """Records of all sources, the best first; within a source its own order stands."""
+    hidden = {name: question.call.scope.hidden_in(name) for name in answered}
     ranked = [
         (-record.strength, place, name, record) for name, found in answered.items() for place, record in enumerate(found.records)
     ]
     ranked.sort(key=lambda item: item[:2])  # stable: equal ones in the order of the catalog
-    return [(name, cut(record, question.call.scope.hidden_in(name))) for _, _, name, record in ranked]
+    return [(name, cut(record, hidden[name])) for _, _, name, record in ranked]
 
 
 def _is_ambiguous(answered: Mapping[str, Found]) -> bool:
-    best = max((found.best for found in answered.values() if found.best is not None), default=None)
-    return sum(found.rivals for found in answered.values() if found.best == best) > 1
+    best = max([found.best for found in answered.values() if found.best is not None], default=None)
+    return sum([found.rivals for found in answered.values() if found.best == best]) > 1
 
 
 def _down(replies: Sequence[Reply[Found]]) -> Iterator[str]:

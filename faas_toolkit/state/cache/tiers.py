@@ -81,7 +81,8 @@ class TieredCache:
             self._background.spawn(lambda: shared.give_up(workspace, name, token))
 
     def _put_near(self, workspace: Workspace, name: str, kept: Kept) -> None:
-        self._near.put(workspace, name, kept._replace(seconds=min(kept.seconds, self._near_seconds)))
+        shorter = kept.seconds > self._near_seconds
+        self._near.put(workspace, name, kept._replace(seconds=self._near_seconds) if shorter else kept)
 
     def _copy_nearer(self, workspace: Workspace, name: str, kept: Kept, nearer: Sequence[CacheStore]) -> None:
         self._put_near(workspace, name, kept)
