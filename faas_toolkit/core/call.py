@@ -238,7 +238,7 @@ class Record:
 
 @immutable(kw_only=True)
 class Call:
-    """One governed call. Frozen but for `record`; a policy that changes something hands on a replaced copy."""
+    """One governed call. Immutable but for `record`; a policy that changes something hands on a replaced copy."""
 
     operation: Operation
     arguments: Mapping[str, object]
