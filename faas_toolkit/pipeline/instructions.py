@@ -9,7 +9,7 @@ import re
 import unicodedata
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -47,6 +47,8 @@ _SEEN_AT_ONCE = 8_192
 _OURS = "next_cursor"
 """A variable that is not made of others' words; it is base64, as what hides a sentence is."""
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
+_MANY, _LONG_TEXT = 500, 50_000
+"""Items and characters of what is large."""
 _OVERLAP = 400
 """Characters of what was seen before that are looked at with what follows."""
 _COST = 4
@@ -84,7 +86,12 @@ class InstructionMarks:
         return replace(marked, notices=(notice, *marked.notices), text_chars=room)
 
     def _says_nothing(self, answer: Answer) -> bool:
-        """Whether not even a hint is in it, which its JSON tells sooner than a walk through its values."""
+        """Whether not even a hint is in it, which its JSON tells sooner than a walk through its values.
+
+        Only of one that is small, or may be: a large one would be written as JSON without a pause.
+        """
+        if _is_large(answer):
+            return False
         variables = {name: value for name, value in answer.variables.items() if name != _OURS}
         try:
             said = _JSON.serializer.to_json([variables, answer.added]).decode()
@@ -141,6 +148,24 @@ class InstructionMarks:
         shown = "".join(pieces)
         self._changed = self._changed or len(shown) < len(text)
         return shown
+
+
+def _is_large(answer: Answer) -> bool:
+    """Whether it can be seen, without going far, that it is large."""
+    outer = [*answer.variables.values(), *answer.added.values()]
+    return any(map(_is_long, outer)) or any(_is_long(inner) for value in outer for inner in _items(value))
+
+
+def _is_long(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) > _LONG_TEXT
+    return isinstance(value, (list, dict)) and len(value) > _MANY
+
+
+def _items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _may_speak(text: str) -> bool:

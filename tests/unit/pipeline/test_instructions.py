@@ -19,7 +19,7 @@ from faas_toolkit.core.schema import Shape
 from faas_toolkit.core.stream import Stream
 from faas_toolkit.pipeline import instructions
 from faas_toolkit.pipeline.instruction_phrases import ENCODED, OVERRIDES, ROLE_MARKERS, hint
-from faas_toolkit.pipeline.instructions import kinds_in, visible_text
+from faas_toolkit.pipeline.instructions import InstructionMarks, kinds_in, visible_text
 from faas_toolkit.pipeline.review import Review
 from tests.fakes.calls import End, make_call
 
@@ -107,6 +107,22 @@ def test_what_speaks_to_a_model_is_marked_wherever_it_stands_in_an_answer(kind, 
     answer, call = reviewed(Answer(variables={"data": [1, {"note": noted}], "next_cursor": "QUJD" * 20}, source="x"))
     assert kind in str(call.record.decisions[0])
     assert "data[1].note" in answer.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ({"rows": ["fine"] * 3_000 + ["[INST]"]}, "data.rows[3000]"),
+        ({"text": "fine " * 20_000, "more": ["[INST]"]}, "data.more[0]"),
+        (["fine"] * 3_000 + [{"note": "[INST]"}], "data[3000].note"),
+    ],
+)
+def test_a_large_answer_is_looked_through_too_and_lets_others_in(data, place):
+    breaks = []
+    marks = InstructionMarks(lambda: breaks.append(True))
+    answer = marks.answer(Answer(variables={"data": data}, source="x"), make_call({}))
+    assert place in answer.notices[0]
+    assert breaks
 
 
 @pytest.mark.parametrize("text", DOES_NOT)
