@@ -11,7 +11,7 @@ from faas_toolkit.core.errors import NotFound, Unavailable
 from faas_toolkit.dify.offload import GeventOffload
 from faas_toolkit.state import sqlite_database
 from faas_toolkit.state.sqlite_database import SqliteDatabase
-from faas_toolkit.state.sqlite_short import AT_MOST, REST, ShortReads
+from faas_toolkit.state.sqlite_short import AT_MOST, CALM, LONGEST_REST, REST, ShortReads
 
 COUNT_FAR = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT count(*) FROM n"
 
@@ -63,13 +63,25 @@ def test_a_statement_that_takes_too_long_is_ended_and_done_on_the_pool(database,
     assert threads[0] == here() != threads[1]
 
 
-def test_after_one_that_took_too_long_reads_go_to_the_pool_for_a_while(database, clock):
+def rest_after_a_long_one(database, clock):
+    """Seconds until reads are done here again, in steps of a quarter of the shortest rest."""
     assert database.read(lambda _: clock.advance(2 * AT_MOST), short=True) is None
-    assert database.read(native_thread, short=True) != here()
-    clock.advance(REST / 2)
-    assert database.read(native_thread, short=True) != here()
-    clock.advance(REST)
-    assert database.read(native_thread, short=True) == here()
+    waited = 0.0
+    while database.read(native_thread, short=True) != here():
+        clock.advance(REST / 4)
+        waited += REST / 4
+    return waited
+
+
+def test_after_one_that_took_too_long_reads_go_to_the_pool_for_a_moment(database, clock):
+    assert rest_after_a_long_one(database, clock) == pytest.approx(REST, abs=REST / 4)
+
+
+def test_one_long_read_after_the_other_makes_the_rest_longer_until_it_has_been_calm(database, clock):
+    rests = [rest_after_a_long_one(database, clock) for _ in range(7)]
+    assert rests == pytest.approx([min(REST * 2**number, LONGEST_REST) for number in range(7)], abs=REST / 4)
+    clock.advance(CALM)
+    assert rest_after_a_long_one(database, clock) == pytest.approx(REST, abs=REST / 4)
 
 
 @pytest.mark.parametrize("short", [False, True])
