@@ -116,6 +116,7 @@ class Matcher:
         matches.add(named["alias"], Strength.NAME)
         matches.add(named["sound"], Strength.SOUND)
         holding = self._words(self.query.required, "all", _WORD_COLUMNS, most)
+        # No title stands in a column of names: these are searched alone only where somebody else holds the words, or may.
         if len(holding) >= most or any(ref[0] not in TITLED and ref not in matches.strengths for ref in holding):
             matches.add(self._words(self.query.required, "all", _NAME_COLUMNS, most), Strength.NAME_WORDS)
         matches.add(holding, Strength.WORDS)  # among them those that hold the words in their names
