@@ -10,7 +10,7 @@ from faas_toolkit.observe.audit_person import PersonalParts
 from faas_toolkit.observe.audit_table import audit_rows
 from faas_toolkit.state.data_keys import DataKeys
 
-ONE = Workspace("one", b"k" * 32)
+ONE, OTHER = Workspace("one", b"k" * 32), Workspace("other", b"k" * 32)
 DAY = 86_400.0
 
 
@@ -37,6 +37,13 @@ def row(subject="maria@example.com", request="r1", **more):
 def kept(database):
     statement = audit_rows.select().order_by(audit_rows.c.sequence)
     return [json.loads(each.content) for each in database.read(lambda connection: connection.execute(statement).all())]
+
+
+def test_each_person_of_each_workspace_has_a_name_of_their_own(parts):
+    asked = [(ONE, "maria"), (ONE, "ana"), (OTHER, "ana"), (OTHER, "maria"), (ONE, "maria"), (ONE, "maria"), (OTHER, "ana")]
+    names = [parts.name_of(workspace, subject) for workspace, subject in asked]
+    assert len(set(names)) == 4
+    assert (names[0], names[2]) == (names[4], names[6]) == (names[5], names[6])
 
 
 def test_a_row_opens_to_what_was_sealed(parts):

@@ -30,6 +30,13 @@ def test_an_envelope_opens_nowhere_else(cipher, name):
     assert cipher.open(name, CIPHER.seal("name", b"value")) is None
 
 
+def test_one_keyring_tells_workspaces_and_exchanged_keys_apart_however_they_take_turns():
+    ring = Keyring("cache")
+    same, other_key = Workspace("one", bytes(range(32))), Workspace("one", bytes(32))
+    for workspace, opens in ((ONE, True), (OTHER, False), (same, True), (other_key, False), (OTHER, False), (ONE, True)):
+        assert (ring.cipher(workspace).open("name", CIPHER.seal("name", b"value")) is not None) is opens
+
+
 def test_every_changed_or_missing_byte_is_noticed():
     sealed = CIPHER.seal("name", b"value")
     for position in range(len(sealed)):
