@@ -1,6 +1,7 @@
 """One question to the records of one area, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select  # noqa: TID253 - this module is loaded on first use
@@ -47,7 +48,13 @@ class Search:
                 )
                 refs += [(entity, number) for number in self.connection.execute(page).scalars()]
             total += count
-        return self._found(dict.fromkeys(refs, Strength.LISTED), total, notices=() if total else self._choices())
+        return Found(
+            records=self._records(dict.fromkeys(refs, Strength.LISTED)),
+            total=total,
+            version=self.area.version,
+            label=self.area.label,
+            notices=() if total else self._choices(),
+        )
 
     def matching(self, query: Query, *, soon: bool) -> Found | None:
         """The records that the query means, or what comes nearest; `soon`: None where there are none beyond doubt, or many."""
@@ -66,9 +73,11 @@ class Search:
         page = dict(list(kept.items())[self.lookup.offset : self.lookup.offset + self.lookup.limit])
         removed = len(matches.strengths) - len(kept)
         choices = self._choices() if self.lookup.conditions and not kept else ()
-        return self._found(
-            page,
-            len(kept),
+        return Found(
+            records=self._records(page),
+            total=len(kept),
+            version=self.area.version,
+            label=self.area.label,
             best=max(kept.values(), default=None),
             rivals=_rivals(kept, query),
             removed=removed if self.lookup.conditions else 0,
@@ -76,37 +85,12 @@ class Search:
             notices=(*_too_wide(matches), *choices),
         )
 
-    def _found(
-        self,
-        page: dict[Ref, Strength],
-        total: int,
-        *,
-        best: Strength | None = None,
-        rivals: int = 0,
-        removed: int = 0,
-        nearest: tuple[str, ...] = (),
-        notices: tuple[str, ...] = (),
-    ) -> Found:
-        """The records of a page, with the rest of what `Found` says."""
+    def _records(self, page: Mapping[Ref, Strength]) -> tuple[CrmRecord, ...]:
+        """Those of a page that are there, in its order, with what is related to them."""
         known = read_records(self.connection, self.area.workspace, page, self.lookup.rows)
         records = {ref: known[ref] for ref in page if ref in known}
         related = related_of(self.connection, self.lookup, self.area.workspace, list(records.values()))
-        return Found(
-            records=tuple(
-                CrmRecord(
-                    entity=record.entity, key=record.key, values=record.values, strength=page[ref], related=related[record.id]
-                )
-                for ref, record in records.items()
-            ),
-            total=total,
-            version=self.area.version,
-            label=self.area.label,
-            best=best,
-            rivals=rivals,
-            removed=removed,
-            nearest=nearest,
-            notices=notices,
-        )
+        return tuple(replace(record, strength=page[ref], related=related[record.id]) for ref, record in records.items())
 
     def _kept(self, matches: Matches) -> dict[Ref, Strength]:
         """The matches that exist and fulfil the conditions, in the same order."""
