@@ -1,7 +1,7 @@
 """The call, what it may see, what is written down about it, and its answer."""
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -128,8 +128,7 @@ class Scope:
 
     def allows(self, family: str, name: str) -> bool:
         """Whether this name of this family may be known and used."""
-        patterns = self.sources.get(family, ())
-        return name in patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        return _is_meant(name, self.sources.get(family, ()))
 
     def names_exactly(self, family: str, name: str) -> bool:
         """Whether the name itself is granted, not only a glob over it; what has effects needs that."""
@@ -147,12 +146,12 @@ class Scope:
         return self.hidden.union(frozenset.intersection(*hiding) if hiding else ())
 
     def _opening(self, source: str) -> "list[RecordRights]":
-        naming = [right for right in self.records if any(fnmatch.fnmatchcase(source, pattern) for pattern in right.sources)]
+        naming = [right for right in self.records if _is_meant(source, right.sources)]
         return [right for right in naming if right.grants] or naming
 
     def grants_operation(self, grant: str | None) -> bool:
         """Whether a grant such as `crm.read` is held."""
-        return grant is None or grant in self.grants or any(fnmatch.fnmatchcase(grant, held) for held in self.grants)
+        return grant is None or _is_meant(grant, self.grants)
 
     def fingerprint(self) -> dict[str, object]:
         """Everything that changes an answer, in a form that can be hashed."""
@@ -167,6 +166,11 @@ class Scope:
             "roles": sorted(self.roles),
             "owner": self.owner,
         }
+
+
+def _is_meant(name: str, patterns: Collection[str]) -> bool:
+    """Whether it is one of these names, which is told sooner, or one of these globs fits it."""
+    return name in patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 NO_SCOPE = Scope()
