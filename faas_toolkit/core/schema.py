@@ -76,12 +76,8 @@ class Shape:
             problems.append(f"There are {len(unknown) - _NAMED_PROBLEMS:,} more unknown parameters.")
         checked: dict[str, object] = {}
         for parameter in self.parameters:
-            given = arguments.get(parameter.name)
-            if given is None and not parameter.required:  # as most are
-                checked[parameter.name] = parameter.default
-                continue
             try:
-                checked[parameter.name] = _check(parameter, given)
+                checked[parameter.name] = _check(parameter, arguments.get(parameter.name))
             except TooLarge:
                 raise
             except InvalidInput as failure:
@@ -107,6 +103,8 @@ class Shape:
 
 
 def _check(parameter: Parameter, given: object) -> object:
+    if given is None and not parameter.required:  # as most are
+        return parameter.default
     empty = given is None or (isinstance(given, str) and not given.strip())
     checked = parameter.default if empty else _CHECKS[parameter.type](parameter, given)
     if parameter.required and (empty or checked in ("", ())):
