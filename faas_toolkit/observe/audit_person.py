@@ -42,8 +42,6 @@ class PersonalParts:
         self._keep = keep
         self._keyring = Keyring("audit person")
         self._swept: dict[str, float] = {}
-        self._named: tuple[Workspace, str, str] | None = None
-        """The subject that was named last, as most rows in a row are of one person."""
 
     def beside(self, keys: DataKeys) -> "PersonalParts":
         """The same for rows that lie beside other keys."""
@@ -51,10 +49,7 @@ class PersonalParts:
 
     def name_of(self, workspace: Workspace, subject: str) -> str:
         """What `subject` of a person's rows holds."""
-        last = self._named
-        if last is None or last[1] != subject or last[0] != workspace:
-            last = self._named = workspace, subject, self._keys.name(workspace, owner_of(subject))
-        return last[2]
+        return self._keys.name(workspace, owner_of(subject))
 
     def prepare(self, workspace: Workspace, subject: str) -> None:
         """Has the person's key at hand for a row that must not wait for it; never fails."""

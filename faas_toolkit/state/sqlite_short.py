@@ -6,6 +6,7 @@ native thread is at work. It cannot hold the thread for long: it waits for no lo
 after one that took too long reads go to the pool for a while, longer each time.
 """
 
+import math
 import sqlite3
 import time
 from collections import deque
@@ -20,7 +21,7 @@ AT_MOST = 0.01
 """Seconds after which a read is ended here, and done on the pool; most take 0.3 ms, one in a thousand 4 ms under load."""
 REST, LONGEST_REST = 0.05, 1.0
 """Seconds for which reads then go to the pool: it was no short one, its pages lie on a slow disk, or the machine was away for a
-moment. Twice as long after each further one that comes within `CALM`, so that a slow disk costs the hub 1 % of its time."""
+moment. Twice as long after each further one that comes within `CALM` of it, so that a slow disk costs the hub 1 % of its time."""
 CALM = 1.0
 
 
@@ -36,8 +37,7 @@ class ShortReads:
         self._monotonic = monotonic
         self._until = 0.0
         self._rest = REST
-        self._rests_until = 0.0
-        self._calm_at = 0.0
+        self._rests_until = -math.inf
         self._closed = False
         connection = engine.connect()
         sqlite.never_wait(connection, lambda: self._monotonic() > self._until)
@@ -59,9 +59,8 @@ class ShortReads:
         finally:
             now = self._monotonic()
             if now > self._until:
-                self._rest = min(2 * self._rest, LONGEST_REST) if now < self._calm_at else REST
+                self._rest = min(2 * self._rest, LONGEST_REST) if now < self._rests_until + CALM else REST
                 self._rests_until = now + self._rest
-                self._calm_at = self._rests_until + CALM
             self._idle.append(connection)
             if self._closed:
                 self.close()
