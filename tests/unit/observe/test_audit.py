@@ -207,10 +207,13 @@ def test_a_durable_row_that_cannot_be_written_fails_its_call(open_log, database,
     assert log.verify(workspace_of("one")).intact
 
 
-def test_a_durable_row_nobody_waits_for_raises_nothing(open_log, database, clock, tmp_path):
+def test_a_durable_row_nobody_waits_for_raises_nothing(open_log, database, clock, tmp_path, path):
     log = open_log()
     away(database, tmp_path)
     log.append(ONE, row(clock), wait=False)
+    back(database, path)
+    log.append(ONE, row(clock))
+    assert [json.loads(each.content).get("lost_before") for each in rows(database)] == [1]  # the row after it tells of it
 
 
 def test_fast_keeps_rows_while_the_database_is_away_and_writes_them_later_in_order(
