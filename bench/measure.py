@@ -45,21 +45,21 @@ class Goal:
 
 
 @contextmanager
-def on_cores_of_their_own(*processes: int) -> Iterator[bool]:
-    """Lets this process run on one core and the processes with these ids on another, and says whether it could.
+def on_cores_of_their_own(*processes: int) -> Iterator[None]:
+    """Lets this process run on one core and the processes with these ids on another, where there are two and Linux.
 
     Else the kernel moves both sides of a wire about and puts them on one core as often as on two, by which a median differs by a
     third from run to run.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
-        yield False
+        yield
         return
     _run_on(os.getpid(), {cores[0]})
     for process in processes:
         _run_on(process, {cores[1]})
     try:
-        yield True
+        yield
     finally:
         _run_on(os.getpid(), set(cores))
 

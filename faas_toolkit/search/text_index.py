@@ -109,7 +109,7 @@ class TextIndex:
         *,
         match: Match,
         columns: Iterable[str] | None = None,
-        within: tuple[int, int] = (0, (1 << DOCUMENT_BITS) - 1),
+        within: tuple[int, int] = (0, _DOCUMENT_MASK),
         limit: int,
     ) -> list[Hit]:
         """The best documents that hold all, or any, of the terms in these columns, best first; ties by number.
